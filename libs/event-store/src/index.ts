@@ -1,0 +1,2 @@
+export type * from './port.js';
+export { STREAM_NAME, streamCategory } from './port.js';
