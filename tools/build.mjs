@@ -21,7 +21,8 @@ export function buildProject(root) {
   rmSync(target, { recursive: true, force: true });
   let count = 0;
   for (const entry of readdirSync(source, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile() || !entry.name.endsWith('.ts') || /\.(spec|contract|d)\.ts$/.test(entry.name)) continue;
+    if (!entry.isFile() || !entry.name.endsWith('.ts') || /\.(spec|contract|d)\.ts$/.test(entry.name))
+      continue;
     const file = join(entry.parentPath, entry.name);
     const out = join(target, relative(source, file)).replace(/\.ts$/, '.js');
     const { code, map } = transformFileSync(file, SWC_OPTIONS);

@@ -106,7 +106,9 @@ export interface EventStore {
   /** `null` where there is no such stream. Trimmed streams keep their revision. */
   streamRevision(stream: string): Promise<bigint | null>;
   /** Ascending by position; `upTo` tells how far was looked, also where nothing matched. */
-  readAll(options?: ReadAllOptions): Promise<{ readonly events: readonly RecordedEvent[]; readonly upTo: Position }>;
+  readAll(
+    options?: ReadAllOptions,
+  ): Promise<{ readonly events: readonly RecordedEvent[]; readonly upTo: Position }>;
   /** Everything after `after`, then what comes, in batches of what is at hand; ends only by `signal`. */
   subscribe(options: SubscribeOptions): AsyncIterable<readonly SubscriptionItem[]>;
   /** Position of the newest event; the beginning where the store is empty. */
