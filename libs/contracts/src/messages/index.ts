@@ -1,0 +1,4 @@
+export * from './agent-command.js';
+export * from './command.js';
+export * from './registry.js';
+export * from './subjects.js';
