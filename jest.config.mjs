@@ -1,5 +1,7 @@
 // Sources are ESM; Jest runs them as CommonJS (docs/adr/0002): one module registry, so Nest and CJS packages meet without cycles.
 export default {
+  globalSetup: '<rootDir>/libs/testing/jest/global-setup.mjs',
+  globalTeardown: '<rootDir>/libs/testing/jest/global-teardown.mjs',
   testMatch: ['<rootDir>/{libs,apps}/*/src/**/*.spec.ts', '<rootDir>/tools/src/**/*.spec.ts'],
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],
   modulePathIgnorePatterns: ['/dist/', '<rootDir>/.keyfleet/'],

@@ -1,0 +1,19 @@
+export { type NatsServer, type NatsServerOptions, startNatsServer } from './nats/server.js';
+export { createDatabase, createRoles, dropDatabase, urlAs, urlOfDatabase } from './postgres/database.js';
+export { type PostgresOptions, type PostgresServer, startPostgres } from './postgres/server.js';
+export {
+  describeExit,
+  type Exit,
+  ManagedProcess,
+  type ManagedProcessOptions,
+  startManaged,
+} from './process/managed.js';
+export { freePort } from './process/ports.js';
+export { secretFile, writePrivate } from './process/secret-file.js';
+export { type RedisOptions, type RedisServer, startRedis } from './redis/server.js';
+export {
+  type FindServerOptions,
+  type FoundServer,
+  findServer,
+  type ServerName,
+} from './vendor/find-server.js';

@@ -1,0 +1,38 @@
+import { join, resolve } from 'node:path';
+import { findOnPath } from '../process/privileges.js';
+import { unpackDebianPackage } from './debian.js';
+
+export type ServerName = 'nats-server' | 'redis-server';
+
+export interface FoundServer {
+  readonly path: string;
+  /** Added to the server's environment: where its own libraries lie. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** Told what is being done, for a human who waits. */
+export type Progress = (message: string) => void;
+
+export interface FindServerOptions {
+  /** Default: `.keyfleet/vendor` under the current folder. */
+  readonly vendorDirectory?: string;
+  readonly onProgress?: Progress;
+  /** `false` ignores what is installed, so that the other way can be tested. */
+  readonly usePath?: boolean;
+}
+
+/** The installed server, or one unpacked from the distribution's package without installing it. */
+export async function findServer(name: ServerName, options: FindServerOptions = {}): Promise<FoundServer> {
+  const installed = options.usePath === false ? undefined : findOnPath(name);
+  if (installed) return { path: installed, env: {} };
+  const directory = resolve(options.vendorDirectory ?? join('.keyfleet', 'vendor'), name);
+  try {
+    return await unpackDebianPackage(name, directory, options.onProgress ?? (() => {}));
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(
+      `${name} is not installed and could not be unpacked from a package (${reason}). Install the package "${name}" so that it is on PATH, or use "docker compose up".`,
+      { cause },
+    );
+  }
+}
