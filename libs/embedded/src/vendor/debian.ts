@@ -23,8 +23,7 @@ export async function unpackDebianPackage(
 }
 
 async function unpack(name: string, directory: string, onProgress: Progress): Promise<void> {
-  for (const tool of ['apt-get', 'dpkg-deb'])
-    if (!findOnPath(tool)) throw new Error(`${tool} is not here: not Debian or Ubuntu`);
+  const dpkg = tool('dpkg-deb');
   // One folder per process: two starts at once must not meet in apt's files.
   const work = join(directory, `work-${process.pid}`);
   rmSync(work, { recursive: true, force: true });
@@ -34,10 +33,19 @@ async function unpack(name: string, directory: string, onProgress: Progress): Pr
     onProgress(`${name} is not installed: unpacking its package`);
     await download(name, work, onProgress);
     for (const file of readdirSync(join(work, 'debs')))
-      await run('dpkg-deb', ['-x', join(work, 'debs', file), join(work, 'root')]);
-    if (!existsSync(join(directory, 'root'))) renameSync(join(work, 'root'), join(directory, 'root'));
+      await run(dpkg, ['-x', join(work, 'debs', file), join(work, 'root')]).catch(explain);
+    publish(join(work, 'root'), join(directory, 'root'));
   } finally {
     rmSync(work, { recursive: true, force: true });
+  }
+}
+
+/** Whole at once; another process may have been first, and its copy is as good. */
+function publish(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    if (!existsSync(to)) throw error;
   }
 }
 
@@ -66,18 +74,26 @@ function apt(work: string, ownLists: boolean): Apt {
     'Acquire::https::Timeout=20',
     ...(ownLists ? [`Dir::State::lists=${join(work, 'lists')}`] : []),
   ].flatMap((option) => ['-o', option]);
+  const aptGet = tool('apt-get');
   return async (args, cwd = work) => {
     const env = { ...process.env, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' };
-    const { stdout } = await run('apt-get', [...options, ...args], { cwd, env, timeout: 120_000 }).catch(
+    const { stdout } = await run(aptGet, [...options, ...args], { cwd, env, timeout: 120_000 }).catch(
       explain,
     );
     return stdout;
   };
 }
 
+function tool(name: string): string {
+  const found = findOnPath(name);
+  if (!found) throw new Error(`${name} is not here: not Debian or Ubuntu`);
+  return found;
+}
+
+/** Both tools put the reason on a line of its own. */
 function explain(error: Error & { stderr?: string }): never {
-  const lines = (error.stderr ?? '').split('\n').filter((line) => line.startsWith('E:'));
-  throw new Error(lines.at(-1)?.slice(3) ?? 'apt-get failed');
+  const reasons = [...(error.stderr ?? '').matchAll(/^(?:E:|dpkg-deb: error:) (.+)$/gm)];
+  throw new Error(reasons.at(-1)?.[1] ?? error.message.split('\n')[0]);
 }
 
 async function downloadWith(aptGet: Apt, name: string, work: string): Promise<void> {

@@ -29,7 +29,7 @@ export async function findServer(name: ServerName, options: FindServerOptions = 
   try {
     return await unpackDebianPackage(name, directory, options.onProgress ?? (() => {}));
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = (cause as Error).message;
     throw new Error(
       `${name} is not installed and could not be unpacked from a package (${reason}). Install the package "${name}" so that it is on PATH, or use "docker compose up".`,
       { cause },
