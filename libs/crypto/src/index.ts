@@ -1,3 +1,6 @@
+export { canonicalJson } from './chain/canonical.js';
+export { canonicalEntry, chainEntry, sha256Hex, type UnhashedEntry } from './chain/entry.js';
+export { nkeyPublicKey, nkeySigner, verifyNkeySignature } from './nkey/signature.js';
 export type {
   CertificateAndKey,
   CertificateAuthority,

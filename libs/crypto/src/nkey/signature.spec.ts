@@ -1,0 +1,37 @@
+import { createOperator, createUser, fromPublic } from '@nats-io/nkeys';
+import fc from 'fast-check';
+import { nkeyPublicKey, nkeySigner, verifyNkeySignature } from './signature.js';
+
+describe('NKey signatures', () => {
+  it('agree with the NKey library in both directions', () => {
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        const pair = createUser();
+        const signer = nkeySigner(Buffer.from(pair.getSeed()).toString());
+        expect(signer.nkey).toBe(pair.getPublicKey());
+        const ours = signer.sign(text);
+        expect(fromPublic(signer.nkey).verify(Buffer.from(text), Buffer.from(ours, 'base64url'))).toBe(true);
+        const theirs = Buffer.from(pair.sign(Buffer.from(text))).toString('base64url');
+        expect(verifyNkeySignature(signer.nkey, text, theirs)).toBe(true);
+        expect(verifyNkeySignature(signer.nkey, `${text}.`, theirs)).toBe(false);
+      }),
+      { numRuns: 10 },
+    );
+  });
+
+  it('are of users only, with a right checksum', () => {
+    const user = createUser().getPublicKey();
+    expect(nkeyPublicKey(user).asymmetricKeyType).toBe('ed25519');
+    expect(() => nkeyPublicKey(createOperator().getPublicKey())).toThrow(TypeError);
+    const other = user.at(-1) === 'A' ? 'B' : 'A';
+    expect(() => nkeyPublicKey(user.slice(0, -1) + other)).toThrow(TypeError);
+    expect(() => nkeyPublicKey('')).toThrow(TypeError);
+  });
+
+  it('of any other length are refused without a look', () => {
+    const signer = nkeySigner(Buffer.from(createUser().getSeed()).toString());
+    const good = signer.sign('x');
+    for (const bad of ['', 'AAAA', good.slice(0, -2), `${good}AA`])
+      expect(verifyNkeySignature(signer.nkey, 'x', bad)).toBe(false);
+  });
+});
