@@ -108,6 +108,8 @@ export const syncRequest = z.strictObject({
   head: z.strictObject({ epoch, seq: z.int().min(0), hash: sha256 }),
   /** Oldest entry still at the agent in the current epoch; `null` where none is. */
   oldestSeq: seq.nullable(),
+  /** `prev` of that entry: shows whether what the control plane has joins on to it. */
+  oldestPrev: sha256.nullable(),
 });
 export type SyncRequest = z.infer<typeof syncRequest>;
 

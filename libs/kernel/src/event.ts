@@ -19,4 +19,6 @@ export interface EventMetadata {
   readonly traceparent?: string;
   /** SHA-256 (hex) of the request body, kept with an idempotency key. */
   readonly bodyHash?: string;
+  /** On events of agents' journals: the chain as the agent made it (SHA-256, hex). */
+  readonly journal?: { readonly prev: string; readonly hash: string };
 }
