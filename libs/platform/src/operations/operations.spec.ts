@@ -146,11 +146,14 @@ describe('a process that ends', () => {
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     });
     let out = '';
-    child.stdout?.on('data', (chunk: Buffer) => {
+    child.stdout.on('data', (chunk: Buffer) => {
       if (out === '' && String(chunk).includes('running')) end(child);
       out += String(chunk);
     });
-    const [code] = (await once(child, 'close')) as [number | null];
+    const [[code]] = (await Promise.all([once(child, 'exit'), once(child.stdout, 'end')])) as [
+      [number | null],
+      unknown,
+    ];
     return { code, out };
   }
 
