@@ -1,4 +1,5 @@
 export { testNats, testRedis } from './servers/brokers.js';
+export { type DeciderOutcome, deciderSpec } from './decider.js';
 export {
   createTestDatabase,
   type TestDatabase,

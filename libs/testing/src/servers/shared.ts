@@ -2,7 +2,14 @@ import { join } from 'node:path';
 import { createRoles, secretFile, startPostgres } from '@keyfleet/embedded';
 
 /** The roles of an installation; migrations run as the first. */
-export const DATABASE_ROLES = ['kf_owner', 'kf_store', 'kf_worker', 'kf_auth', 'kf_reader'] as const;
+export const DATABASE_ROLES = [
+  'kf_owner',
+  'kf_store',
+  'kf_worker',
+  'kf_identity',
+  'kf_auth',
+  'kf_reader',
+] as const;
 export type DatabaseRole = (typeof DATABASE_ROLES)[number];
 
 /** What a worker is told about the shared PostgreSQL. */

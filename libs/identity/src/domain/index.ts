@@ -1,0 +1,16 @@
+export type { ApiToken, ApiTokenEvent } from './api-token/api-token.js';
+export { apiTokenStream } from './api-token/api-token.js';
+export type { ApiTokenCommand, IssueApiToken, RevokeApiToken } from './api-token/decide.js';
+export { apiToken } from './api-token/decide.js';
+export type * from './organisation/decide.js';
+export { organisation } from './organisation/decide.js';
+export type { KnownOrganisation, Organisation, OrganisationEvent } from './organisation/organisation.js';
+export { organisationStream } from './organisation/organisation.js';
+export type { SessionCommand, SignIn, SignOut } from './session/decide.js';
+export { session } from './session/decide.js';
+export type { Session, SessionEvent } from './session/session.js';
+export { sessionStream } from './session/session.js';
+export type { ActivateUser, DisableUser, InviteUser, UserCommand } from './user/decide.js';
+export { user } from './user/decide.js';
+export type { User, UserEvent } from './user/user.js';
+export { userStream } from './user/user.js';

@@ -1,0 +1,75 @@
+/** A new agent; the same token and key again change nothing. */
+export interface EnrolAgent {
+  readonly type: 'EnrolAgent';
+  readonly agentId: string;
+  readonly name: string;
+  readonly nkey: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly version: string;
+  readonly tokenId: string;
+  readonly serial: string;
+  readonly certificateExpiresAt: string;
+}
+
+export interface RenewCertificate {
+  readonly type: 'RenewCertificate';
+  readonly serial: string;
+  readonly expiresAt: string;
+  readonly by: 'nats' | 'https';
+}
+
+export interface LabelAgent {
+  readonly type: 'LabelAgent';
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface RevokeAgent {
+  readonly type: 'RevokeAgent';
+}
+
+/** What an agent says it runs; nothing where it is what we know. */
+export interface ReportVersion {
+  readonly type: 'ReportVersion';
+  readonly version: string;
+}
+
+/** Beats of these boots alternate under one identity. */
+export interface SuspectClone {
+  readonly type: 'SuspectClone';
+  readonly bootIds: readonly string[];
+}
+
+/** The journal goes on in this epoch, its first entry chained on `prev`. */
+export interface StartEpoch {
+  readonly type: 'StartEpoch';
+  readonly epoch: number;
+  readonly prev: string;
+}
+
+/** Entry `forkedAt` of `epoch` differs from what is stored; `prev` is the hash of the last stored entry. */
+export interface ForkJournal {
+  readonly type: 'ForkJournal';
+  readonly epoch: number;
+  readonly forkedAt: number;
+  readonly prev: string;
+}
+
+/** Entries `from` to `to` of `epoch` are nowhere any more; the next epoch chains on `prev`. */
+export interface RecordJournalGap {
+  readonly type: 'RecordJournalGap';
+  readonly epoch: number;
+  readonly from: number;
+  readonly to: number;
+  readonly prev: string;
+}
+
+export type AgentCommand =
+  | EnrolAgent
+  | RenewCertificate
+  | LabelAgent
+  | RevokeAgent
+  | ReportVersion
+  | SuspectClone
+  | StartEpoch
+  | ForkJournal
+  | RecordJournalGap;
