@@ -146,14 +146,13 @@ describe('a process that ends', () => {
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     });
     let out = '';
-    child.stdout.on('data', (chunk: Buffer) => {
+    child.stdout?.on('data', (chunk: Buffer) => {
       if (out === '' && String(chunk).includes('running')) end(child);
       out += String(chunk);
     });
-    const [[code]] = (await Promise.all([once(child, 'exit'), once(child.stdout, 'end')])) as [
-      [number | null],
-      unknown,
-    ];
+    const ended = new Promise((resolve) => child.stdout?.once('end', resolve));
+    const [code] = (await once(child, 'exit')) as [number | null];
+    await ended;
     return { code, out };
   }
 
