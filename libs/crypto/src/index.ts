@@ -20,3 +20,16 @@ export type { KeyKind } from './x509/keys.js';
 export type { CertificateRequest } from './x509/request.js';
 export { createCertificateRequest, readCertificateRequest } from './x509/request.js';
 export { certificatePin, splitPem, trustBundle } from './x509/trust.js';
+export type { EnvelopeContext } from './envelope/context.js';
+export type { EnvelopeFault } from './envelope/envelope.js';
+export {
+  DATA_KEY_BYTES,
+  ENVELOPE_OVERHEAD_BYTES,
+  openEnvelope,
+  sealEnvelope,
+} from './envelope/envelope.js';
+export type { ChainedEntry, ChainVerdict } from './chain/verify.js';
+export { hashEntry, verifyChain } from './chain/verify.js';
+export { keyedHash, nameReference } from './hash/keyed.js';
+export { createMasterKeyFile, openMasterKeyFile } from './keys/file.js';
+export type { KeyContext, KeyProvider, KeyProviderDescription } from './keys/provider.js';

@@ -22,9 +22,11 @@ export interface Journal {
   acknowledged(): JournalPosition;
   /** Oldest entry of the current epoch still kept, acknowledged ones included; `null` where there is none. */
   oldestSeq(): number | null;
+  /** `prev` of that entry. */
+  oldestPrev(): string | null;
   /** Entries after the watermark (or after seq `after`), in order; at least one where there is one. */
   pending(limit: { entries: number; bytes: number }, after?: number): JournalEntry[];
-  /** False, and nothing changes, where the own journal does not have that hash there or the watermark lies behind. */
+  /** False, and nothing changes, where the own journal does not have that hash there. A lower watermark changes nothing. */
   acknowledge(watermark: JournalPosition): boolean;
   /** The control plane was restored: send again from a lower watermark. False where the own journal does not reach it. */
   rewind(watermark: { seq: number; hash: string }): boolean;
