@@ -1,0 +1,76 @@
+import { randomUUID } from 'node:crypto';
+import { KeyfleetError } from '@keyfleet/kernel';
+import type { Redis } from 'ioredis';
+import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
+import { networkOf } from '../access/sign-in-limits.js';
+
+const REFUSALS = 20;
+const WINDOW_SECONDS = 15 * 60;
+/** Enrolments under way at once over all replicas; each costs a signature and an append. */
+const CONCURRENT = 32;
+/** A replica that dies gives its places back after this. */
+const PLACE_TTL_MS = 15_000;
+const PLACES_KEY = 'keyfleet:enrolment:places';
+
+/** Takes a place in one step: drops the places of the dead, then adds this one if there is room. */
+const TAKE_PLACE = `
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
+if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
+redis.call('ZADD', KEYS[1], ARGV[3], ARGV[4])
+redis.call('PEXPIRE', KEYS[1], ARGV[5])
+return 1`;
+
+export interface EnrolmentLimitOptions {
+  readonly redis: Redis;
+  readonly now: () => number;
+}
+
+/** Guards the two public agent doors: refused attempts per network, and a bound on how many run at once. */
+export class EnrolmentLimits {
+  readonly #redis: Redis;
+  readonly #now: () => number;
+  readonly #refusals: RateLimiterRedis;
+
+  constructor(options: EnrolmentLimitOptions) {
+    this.#redis = options.redis;
+    this.#now = options.now;
+    this.#refusals = new RateLimiterRedis({
+      storeClient: options.redis,
+      keyPrefix: 'keyfleet:enrolment:refused',
+      points: REFUSALS,
+      duration: WINDOW_SECONDS,
+    });
+  }
+
+  /** Throws `rate.limited` where a network was refused too often of late. */
+  async assertOpen(ip: string): Promise<void> {
+    const state = await this.#refusals.get(networkOf(ip)).catch(unavailable);
+    if (state !== null && state.consumedPoints >= REFUSALS) {
+      throw new KeyfleetError('rate.limited', { retryAfterMs: state.msBeforeNext });
+    }
+  }
+
+  async refused(ip: string): Promise<void> {
+    await this.#refusals.consume(networkOf(ip)).catch((error: unknown) => {
+      if (!(error instanceof RateLimiterRes)) unavailable();
+    });
+  }
+
+  /** Throws `enrolment.busy` where all places are taken; give the place back with what it returns. */
+  async enter(): Promise<() => Promise<void>> {
+    const place = randomUUID();
+    const now = this.#now();
+    const taken = await this.#redis
+      .eval(TAKE_PLACE, 1, PLACES_KEY, now, CONCURRENT, now + PLACE_TTL_MS, place, PLACE_TTL_MS * 2)
+      .catch(unavailable);
+    if (taken !== 1) throw new KeyfleetError('enrolment.busy', { retryAfterMs: 1_000 });
+    return async () => {
+      // Failing to give it back is harmless: the place expires by itself.
+      await this.#redis.zrem(PLACES_KEY, place).catch(() => undefined);
+    };
+  }
+}
+
+function unavailable(): never {
+  throw new KeyfleetError('store.unavailable');
+}

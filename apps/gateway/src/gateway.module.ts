@@ -1,0 +1,70 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
+import { AccessGuard } from './access/access.guard.js';
+import { AuthController } from './access/auth.controller.js';
+import { Authenticator } from './access/authenticator.js';
+import { SignInLimits } from './access/sign-in-limits.js';
+import { AgentsController } from './agents/agents.controller.js';
+import { ApiTokensController } from './api-tokens/api-tokens.controller.js';
+import { COMMANDS, type Commands } from './commands/registry-commands.js';
+import { EnrolmentController } from './enrolment/enrolment.controller.js';
+import { EnrolmentLimits } from './enrolment/enrolment-limits.js';
+import { EnrolmentTokensController } from './enrolment-tokens/enrolment-tokens.controller.js';
+import { EventsController } from './events/events.controller.js';
+import { FleetFeed } from './feed/fleet-feed.js';
+import { FleetMutations } from './graphql/fleet.mutations.js';
+import { FleetSubscription } from './graphql/fleet.subscription.js';
+import { graphQL } from './graphql/graphql.module.js';
+import { JsonObject } from './graphql/json.scalar.js';
+import { OrgResolver } from './graphql/org.resolver.js';
+import { GroupsController } from './groups/groups.controller.js';
+import { FreshReads } from './http/fresh-reads.interceptor.js';
+import type { Logger } from './http/logger.js';
+import { OrgsController } from './orgs/orgs.controller.js';
+import { FLEET_READS, type FleetReads } from './reads/fleet-reads.js';
+
+/** What the gateway stands on; real in `main.ts`, real or in-memory in tests. */
+export interface GatewayParts {
+  readonly authenticator: Authenticator;
+  readonly commands: Commands;
+  readonly reads: FleetReads;
+  readonly feed: FleetFeed;
+  readonly signInLimits: SignInLimits;
+  readonly enrolmentLimits: EnrolmentLimits;
+  readonly logger: Logger;
+  readonly introspection: boolean;
+}
+
+@Module({})
+export class GatewayModule {
+  static with(parts: GatewayParts): DynamicModule {
+    return {
+      module: GatewayModule,
+      imports: [graphQL({ introspection: parts.introspection, logger: parts.logger })],
+      controllers: [
+        AuthController,
+        OrgsController,
+        AgentsController,
+        GroupsController,
+        EnrolmentTokensController,
+        ApiTokensController,
+        EventsController,
+        EnrolmentController,
+      ],
+      providers: [
+        { provide: Authenticator, useValue: parts.authenticator },
+        { provide: COMMANDS, useValue: parts.commands },
+        { provide: FLEET_READS, useValue: parts.reads },
+        { provide: FleetFeed, useValue: parts.feed },
+        { provide: SignInLimits, useValue: parts.signInLimits },
+        { provide: EnrolmentLimits, useValue: parts.enrolmentLimits },
+        { provide: APP_GUARD, useClass: AccessGuard },
+        { provide: APP_INTERCEPTOR, useClass: FreshReads },
+        JsonObject,
+        OrgResolver,
+        FleetMutations,
+        FleetSubscription,
+      ],
+    };
+  }
+}

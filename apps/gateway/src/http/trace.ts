@@ -1,0 +1,18 @@
+import { randomBytes } from 'node:crypto';
+import type { FastifyRequest } from 'fastify';
+
+const TRACEPARENT = /^00-((?!0{32})[0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+const traces = new WeakMap<object, string>();
+
+/** The caller's trace id where its traceparent is valid, else one of ours; the same for the whole request. */
+export function traceIdOf(request: Pick<FastifyRequest, 'headers'>): string {
+  let id = traces.get(request);
+  if (id === undefined) {
+    const { traceparent } = request.headers;
+    id =
+      (typeof traceparent === 'string' ? TRACEPARENT.exec(traceparent)?.[1] : undefined) ??
+      randomBytes(16).toString('hex');
+    traces.set(request, id);
+  }
+  return id;
+}

@@ -1,0 +1,45 @@
+import { problem } from '@keyfleet/contracts/http';
+import type { INestApplication } from '@nestjs/common';
+import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import { z } from 'zod';
+
+/** OpenAPI of the REST API, made from the schemas that validate it. */
+export function openApiDocument(app: INestApplication): OpenAPIObject {
+  const options = new DocumentBuilder()
+    .setTitle('Keyfleet')
+    .setDescription(
+      'Control plane for fleets of secret vaults. Errors are RFC 9457 problem documents with a stable `code`.',
+    )
+    .setVersion('1')
+    .addCookieAuth('keyfleet_session', { type: 'apiKey', in: 'cookie' }, 'session')
+    .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'kf_…' }, 'token')
+    .build();
+  const document = SwaggerModule.createDocument(app, options, { autoTagControllers: false });
+  withProblems(document);
+  return document;
+}
+
+const METHODS = ['get', 'put', 'post', 'delete', 'patch'] as const;
+
+/** Every operation may answer a problem document; said once per operation as its default response. */
+function withProblems(document: OpenAPIObject): void {
+  const {
+    $schema: _,
+    id: __,
+    ...schema
+  } = z.toJSONSchema(problem, { target: 'openapi-3.0' }) as Record<string, unknown>;
+  document.components = {
+    ...document.components,
+    schemas: { ...document.components?.schemas, Problem: schema as never },
+  };
+  const response = {
+    description: 'Problem document',
+    content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+  };
+  for (const path of Object.values(document.paths)) {
+    for (const method of METHODS) {
+      const operation = path[method];
+      if (operation) operation.responses = { ...operation.responses, default: response };
+    }
+  }
+}
