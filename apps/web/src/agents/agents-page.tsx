@@ -1,0 +1,125 @@
+import { Anchor, Button, Group, Loader, Stack, TextInput, Title } from '@mantine/core';
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
+import { type FormEvent, useEffect, useMemo, useState } from 'react';
+import { agentsQuery } from '../api/queries';
+import type { AgentCounts, AgentState } from '../api/types';
+import { EnrolPanel } from '../enrol/enrol-panel';
+import { Empty } from '../lists/empty';
+import { ExportMenu } from '../lists/export-menu';
+import { Failure } from '../lists/failure';
+import { AgentsTable } from './agents-table';
+
+const STATES: readonly AgentState[] = ['online', 'offline', 'unknown', 'revoked'];
+
+export function AgentsPage() {
+  const { org } = useParams({ from: '/orgs/$org' });
+  const { filter = '' } = useSearch({ from: '/orgs/$org/agents' });
+  const query = useInfiniteQuery(agentsQuery(org, filter));
+  const [enrolling, setEnrolling] = useState(false);
+  const agents = useMemo(
+    () => query.data?.pages.flatMap((page) => page.agents.edges.map(({ node }) => node)) ?? [],
+    [query.data],
+  );
+  const counts = query.data?.pages[0]?.agentCounts;
+  const enrol = <Button onClick={() => setEnrolling(true)}>Enrol an agent</Button>;
+  return (
+    <Stack>
+      <Group justify="space-between">
+        <Title order={1} size="h3">
+          Agents
+        </Title>
+        <Group gap="sm">
+          <ExportMenu path={`/orgs/${org}/agents`} query={filter ? { filter } : {}} name={`${org}-agents`} />
+          {enrol}
+        </Group>
+      </Group>
+      {counts && <Counts org={org} counts={counts} />}
+      <FilterBox key={filter} filter={filter} />
+      {query.isError && <Failure error={query.error} title="The agents could not be read" />}
+      {query.isPending && <Loader />}
+      {query.isSuccess &&
+        agents.length === 0 &&
+        (filter === '' ? (
+          <Empty title="No agents yet" action={enrol}>
+            An agent keeps the secrets beside your workloads. Enrol the first one: it takes one pasted line.
+          </Empty>
+        ) : (
+          <Empty
+            title="No agent matches"
+            action={
+              <Anchor component={Link} to={`/orgs/${org}/agents`}>
+                Clear the filter
+              </Anchor>
+            }
+          >
+            There are agents, but none that this filter lets through.
+          </Empty>
+        ))}
+      {agents.length > 0 && <AgentsTable org={org} agents={agents} />}
+      {query.hasNextPage && (
+        <Button
+          variant="default"
+          loading={query.isFetchingNextPage}
+          onClick={() => void query.fetchNextPage()}
+        >
+          Show more
+        </Button>
+      )}
+      <EnrolPanel org={org} opened={enrolling} onClose={() => setEnrolling(false)} />
+    </Stack>
+  );
+}
+
+/** Every number leads to its rows. */
+function Counts({ org, counts }: { readonly org: string; readonly counts: AgentCounts }) {
+  return (
+    <Group gap="lg" data-testid="counts">
+      {STATES.map((state) => (
+        <Anchor
+          key={state}
+          component={Link}
+          to={`/orgs/${org}/agents?filter=${encodeURIComponent(`state = ${state}`)}`}
+          size="sm"
+          c={state === 'offline' && counts.offline > 0 ? 'red' : undefined}
+        >
+          <strong>{counts[state]}</strong> {state}
+        </Anchor>
+      ))}
+    </Group>
+  );
+}
+
+function FilterBox({ filter }: { readonly filter: string }) {
+  const { org } = useParams({ from: '/orgs/$org' });
+  const navigate = useNavigate();
+  const [text, setText] = useState(filter);
+  useEffect(() => setText(filter), [filter]);
+  const apply = (event: FormEvent) => {
+    event.preventDefault();
+    void navigate({ to: '/orgs/$org/agents', params: { org }, search: { filter: text || undefined } });
+  };
+  return (
+    <form onSubmit={apply}>
+      <TextInput
+        aria-label="Filter"
+        placeholder='state = offline AND labels.env = "prod"'
+        value={text}
+        onChange={(event) => setText(event.currentTarget.value)}
+        rightSectionWidth={filter ? 150 : 80}
+        rightSection={
+          <Group gap={4} wrap="nowrap">
+            {filter && (
+              <Button size="compact-sm" variant="subtle" component={Link} to={`/orgs/${org}/agents`}>
+                Clear
+              </Button>
+            )}
+            <Button size="compact-sm" variant="light" type="submit">
+              Filter
+            </Button>
+          </Group>
+        }
+      />
+    </form>
+  );
+}

@@ -1,0 +1,91 @@
+import { type InfiniteData, type QueryClient, useQueryClient } from '@tanstack/react-query';
+import { type Client, createClient } from 'graphql-ws';
+import { useEffect, useState } from 'react';
+import { type AgentsPage, FLEET_CHANGED } from './queries';
+import type { Agent } from './types';
+
+interface FleetChange {
+  readonly reset: boolean;
+  readonly readModels: readonly string[];
+  readonly agents: readonly Agent[];
+}
+
+export type LiveState = 'connecting' | 'live' | 'lost';
+
+let shared: Client | null = null;
+
+function client(): Client {
+  shared ??= createClient({
+    url: `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/api/graphql`,
+    retryAttempts: Number.POSITIVE_INFINITY,
+    shouldRetry: () => true,
+    keepAlive: 10_000,
+    retryWait: async (retries) => {
+      const ceiling = Math.min(10_000, 500 * 2 ** retries);
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * ceiling));
+    },
+  });
+  return shared;
+}
+
+/** Keeps what is on screen equal to the fleet: changed agents are put into the cache, a reset reads again. */
+export function useLiveFleet(org: string): LiveState {
+  const queryClient = useQueryClient();
+  const [state, setState] = useState<LiveState>('connecting');
+  useEffect(() => {
+    const connection = client();
+    const offs = [
+      connection.on('connected', () => setState('live')),
+      connection.on('closed', () => setState('lost')),
+    ];
+    let ended = false;
+    let stop = () => {};
+    const start = () => {
+      stop = connection.subscribe<{ fleetChanged: FleetChange }>(
+        { query: FLEET_CHANGED, variables: { org } },
+        {
+          next: ({ data }) => data && apply(queryClient, org, data.fleetChanged),
+          error: () => setState('lost'),
+          // The server ends the feed when the session ended: asking for it again shows the sign-in page.
+          complete: () => void (ended || queryClient.invalidateQueries({ queryKey: ['session'] })),
+        },
+      );
+    };
+    start();
+    return () => {
+      ended = true;
+      stop();
+      for (const off of offs) off();
+    };
+  }, [org, queryClient]);
+  return state;
+}
+
+function apply(queryClient: QueryClient, org: string, change: FleetChange): void {
+  if (change.reset) {
+    for (const key of ['agents', 'agent', 'events'])
+      void queryClient.invalidateQueries({ queryKey: [key, org] });
+    return;
+  }
+  for (const agent of change.agents) queryClient.setQueryData(['agent', org, agent.id], agent);
+  const byId = new Map(change.agents.map((agent) => [agent.id, agent]));
+  queryClient.setQueriesData<InfiniteData<AgentsPage>>(
+    { queryKey: ['agents', org] },
+    (data) => data && patch(data, byId),
+  );
+  // Counts, and which agents a filter matches, are the server's to say.
+  if (byId.size > 0) void queryClient.invalidateQueries({ queryKey: ['agents', org] });
+  if (change.readModels.includes('analytics.events'))
+    void queryClient.invalidateQueries({ queryKey: ['events', org] });
+}
+
+function patch(data: InfiniteData<AgentsPage>, byId: ReadonlyMap<string, Agent>): InfiniteData<AgentsPage> {
+  const pages = data.pages.map((page) => ({
+    ...page,
+    agents: {
+      ...page.agents,
+      edges: page.agents.edges.map((edge) => ({ node: byId.get(edge.node.id) ?? edge.node })),
+    },
+  }));
+  return { ...data, pages };
+}

@@ -1,0 +1,111 @@
+import { Anchor, Button, Code, Loader, Stack, Table, Text } from '@mantine/core';
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { eventsQuery } from '../api/queries';
+import type { FleetEvent } from '../api/types';
+import { Empty } from '../lists/empty';
+import { Failure } from '../lists/failure';
+import { RelativeTime } from '../time/relative-time';
+
+interface TimelineProps {
+  readonly org: string;
+  readonly agentId?: string | undefined;
+  readonly type?: string | undefined;
+}
+
+/** What happened, newest first. */
+export function Timeline({ org, agentId, type }: TimelineProps) {
+  const query = useInfiniteQuery(eventsQuery(org, { agentId, type }));
+  const events = query.data?.pages.flatMap((page) => page.edges.map(({ node }) => node)) ?? [];
+  if (query.isPending) return <Loader />;
+  if (query.isError) return <Failure error={query.error} title="The events could not be read" />;
+  if (events.length === 0) {
+    return type === undefined ? (
+      <Empty title="Nothing happened yet">
+        Events of the agents and of the people who manage them appear here as they happen.
+      </Empty>
+    ) : (
+      <Empty
+        title="No event matches"
+        action={
+          <Anchor component={Link} to={`/orgs/${org}/events`}>
+            Clear the filter
+          </Anchor>
+        }
+      >
+        There is no event of this kind.
+      </Empty>
+    );
+  }
+  return (
+    <Stack>
+      <Table.ScrollContainer minWidth={640}>
+        <Table verticalSpacing="xs" aria-label="Events">
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th>When</Table.Th>
+              <Table.Th>Event</Table.Th>
+              <Table.Th>By</Table.Th>
+              <Table.Th>What</Table.Th>
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {events.map((event) => (
+              <Row key={event.id} org={org} event={event} />
+            ))}
+          </Table.Tbody>
+        </Table>
+      </Table.ScrollContainer>
+      {query.hasNextPage && (
+        <Button
+          variant="default"
+          loading={query.isFetchingNextPage}
+          onClick={() => void query.fetchNextPage()}
+        >
+          Show older
+        </Button>
+      )}
+    </Stack>
+  );
+}
+
+function Row({ org, event }: { readonly org: string; readonly event: FleetEvent }) {
+  const type = (
+    <Anchor component={Link} to={`/orgs/${org}/events?type=${event.type}`} size="sm">
+      {event.type}
+    </Anchor>
+  );
+  const byAgent = event.actor.startsWith('agt_');
+  return (
+    <Table.Tr data-event={event.type}>
+      <Table.Td>
+        <RelativeTime at={event.at} />
+      </Table.Td>
+      <Table.Td>{type}</Table.Td>
+      <Table.Td>
+        {byAgent ? (
+          <Anchor component={Link} to={`/orgs/${org}/agents/${event.actor}`} size="xs" ff="monospace">
+            {short(event.actor)}
+          </Anchor>
+        ) : (
+          <Text size="xs" ff="monospace">
+            {short(event.actor)}
+          </Text>
+        )}
+      </Table.Td>
+      <Table.Td>
+        <Code style={{ overflowWrap: 'anywhere', whiteSpace: 'normal' }}>{summary(event.data)}</Code>
+      </Table.Td>
+    </Table.Tr>
+  );
+}
+
+const short = (id: string) => (id.length > 16 ? `${id.slice(0, 4)}…${id.slice(-6)}` : id);
+
+function summary(data: Readonly<Record<string, unknown>>): string {
+  const shown = Object.entries(data).map(
+    ([key, value]) => `${key}: ${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  );
+  const text = shown.join(', ');
+  return text.length > 300 ? `${text.slice(0, 300)}…` : text || '–';
+}
