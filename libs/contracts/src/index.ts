@@ -1,5 +1,14 @@
 export type { Classification } from './classification.js';
 export { classify, open, secret, secretFields, sensitive } from './classification.js';
+export {
+  type Comparator,
+  type Comparison,
+  comparisons,
+  type Filter,
+  parseFilter,
+  parseSelector,
+  selects,
+} from './filter.js';
 export * from './heartbeat.js';
 export * from './journal.js';
 export * from './names.js';
