@@ -23,5 +23,7 @@ export default {
       },
     ],
   },
+  // Reached only when something hangs: real servers on a busy machine take their time.
+  testTimeout: 30_000,
   maxWorkers: 2,
 };

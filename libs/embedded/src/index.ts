@@ -11,9 +11,5 @@ export {
 export { freePort } from './process/ports.js';
 export { secretFile, writePrivate } from './process/secret-file.js';
 export { type RedisOptions, type RedisServer, startRedis } from './redis/server.js';
-export {
-  type FindServerOptions,
-  type FoundServer,
-  findServer,
-  type ServerName,
-} from './vendor/find-server.js';
+export { type FindServerOptions, findServer, type ServerName } from './vendor/find-server.js';
+export type { FoundServer, Progress } from './vendor/found-server.js';

@@ -2,7 +2,8 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type Exit, startManaged } from '../process/managed.js';
 import { talk } from '../process/ports.js';
-import { type FoundServer, findServer, type Progress } from '../vendor/find-server.js';
+import { findServer } from '../vendor/find-server.js';
+import type { FoundServer, Progress } from '../vendor/found-server.js';
 
 export interface NatsServerOptions {
   /** A complete nats-server configuration; `port: -1` lets the server choose. */

@@ -31,7 +31,7 @@ export interface PostgresServer {
   kill(): Promise<void>;
 }
 
-export const SUPERUSER = 'postgres';
+const SUPERUSER = 'postgres';
 const HOST = '127.0.0.1';
 
 /** Starts a private PostgreSQL on loopback and resolves once it answers queries. */
@@ -122,7 +122,7 @@ async function launchAt(port: number, options: PostgresOptions, prepared: Prepar
     stop: async (mode = 'fast') => {
       await managed.stop({ signal: mode === 'fast' ? 'SIGINT' : 'SIGQUIT', graceMs: 30_000 });
     },
-    kill: () => killAll(managed, data),
+    kill: () => killAll(managed),
   };
 }
 
@@ -158,7 +158,7 @@ async function answers(url: string): Promise<boolean> {
 }
 
 /** Backends have process groups of their own, so each is killed by its number. */
-async function killAll(managed: ManagedProcess, data: string): Promise<void> {
+async function killAll(managed: ManagedProcess): Promise<void> {
   const children = childrenOf(managed.pid);
   await managed.kill();
   for (const pid of children) {

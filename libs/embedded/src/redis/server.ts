@@ -3,7 +3,8 @@ import { join, resolve } from 'node:path';
 import { type Exit, startManaged } from '../process/managed.js';
 import { freePort, talk } from '../process/ports.js';
 import { secretFile, writePrivate } from '../process/secret-file.js';
-import { type FoundServer, findServer, type Progress } from '../vendor/find-server.js';
+import { findServer } from '../vendor/find-server.js';
+import type { FoundServer, Progress } from '../vendor/found-server.js';
 
 export interface RedisOptions {
   /** Holds the append-only file, the password (0600), the configuration and the log. */

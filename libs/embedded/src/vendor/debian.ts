@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { findOnPath } from '../process/privileges.js';
-import type { FoundServer, Progress } from './find-server.js';
+import type { FoundServer, Progress } from './found-server.js';
 
 const run = promisify(execFile);
 

@@ -1,17 +1,9 @@
 import { join, resolve } from 'node:path';
 import { findOnPath } from '../process/privileges.js';
 import { unpackDebianPackage } from './debian.js';
+import type { FoundServer, Progress } from './found-server.js';
 
 export type ServerName = 'nats-server' | 'redis-server';
-
-export interface FoundServer {
-  readonly path: string;
-  /** Added to the server's environment: where its own libraries lie. */
-  readonly env: Readonly<Record<string, string>>;
-}
-
-/** Told what is being done, for a human who waits. */
-export type Progress = (message: string) => void;
 
 export interface FindServerOptions {
   /** Default: `.keyfleet/vendor` under the current folder. */

@@ -5,6 +5,7 @@ const FORBIDDEN =
 const HARMLESS = /(_?(file|path|id|name|count|hash|expires_?at|type|version))$/i;
 const HIDDEN = '[redacted]';
 const MAX_DEPTH = 6;
+const MAX_ITEMS = 100;
 
 /** Our own tokens and passwords in URLs, wherever they stand in a text. */
 export function scrub(text: string): string {
@@ -24,10 +25,14 @@ export function redact(value: unknown, depth = 0): unknown {
   if (typeof value === 'string') return scrub(value);
   if (typeof value === 'bigint') return value.toString();
   if (typeof value !== 'object' || value === null) return value;
-  if (value instanceof Date) return value.toISOString();
+  return redactObject(value, depth);
+}
+
+function redactObject(value: object, depth: number): unknown {
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'invalid date' : value.toISOString();
   if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
   if (depth >= MAX_DEPTH) return '[deep]';
-  if (Array.isArray(value)) return value.slice(0, 100).map((item) => redact(item, depth + 1));
+  if (Array.isArray(value)) return value.slice(0, MAX_ITEMS).map((item) => redact(item, depth + 1));
   if (isError(value)) return redactError(value, depth);
   return Object.fromEntries(
     Object.entries(value).map(([key, inner]) => [key, redactField(key, inner, depth)]),

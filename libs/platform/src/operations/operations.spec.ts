@@ -16,18 +16,18 @@ describe('the operations port', () => {
   }
 
   it('names every check, and is not ready while one fails, hangs or the process drains', async () => {
-    let store: string | undefined;
+    const store: { reason?: string } = {};
     const operations = await startOperations({
       port: 0,
       registry: metrics.registry,
       checkTimeoutMs: 50,
-      checks: { store: () => store, migrations: async () => {} },
+      checks: { store: () => store.reason, migrations: async () => {} },
     });
     expect(await get(`${operations.url}/readyz`)).toMatchObject({
       status: 200,
       body: { status: 'ready', failing: [] },
     });
-    store = 'behind';
+    store.reason = 'behind';
     operations.addCheck('nats', () => Promise.reject(new Error('nats://user:hunter2@n refused')));
     operations.addCheck('redis', () => new Promise<void>(() => {}));
     const failing = await get(`${operations.url}/readyz`);

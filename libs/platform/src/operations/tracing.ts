@@ -8,15 +8,16 @@ export interface TraceContext {
   readonly sampled: boolean;
 }
 
-const FORM = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
+/** Ids of nothing but zeros are none. */
+const IDS = '(?<traceId>(?!0{32})[0-9a-f]{32})-(?<parentId>(?!0{16})[0-9a-f]{16})-(?<flags>[0-9a-f]{2})';
+/** Version 00 ends with the flags; later ones may go on; ff is none. */
+const FORMS = [new RegExp(`^00-${IDS}$`), new RegExp(`^(?!00|ff)[0-9a-f]{2}-${IDS}(?:-.*)?$`)];
 
 /** A W3C `traceparent`, or undefined where it is not exactly one: ids of strangers are kept only when they are ids. */
 export function parseTraceparent(header: unknown): TraceContext | undefined {
   if (typeof header !== 'string' || header.length > 128) return undefined;
-  const [, version, traceId = '', parentId = '', flags = '', more] = FORM.exec(header) ?? [];
-  if (version === undefined || version === 'ff') return undefined;
-  if (version === '00' && more !== undefined) return undefined;
-  if (/^0+$/.test(traceId) || /^0+$/.test(parentId)) return undefined;
+  const { traceId, parentId, flags } = FORMS.map((form) => form.exec(header)?.groups).find(Boolean) ?? {};
+  if (!traceId || !parentId || !flags) return undefined;
   return { traceId, parentId, sampled: (Number.parseInt(flags, 16) & 1) === 1 };
 }
 
