@@ -26,15 +26,10 @@ export type AgentEvent = EventOf<
 /** `prev` of the first entry of the first epoch. */
 export const FIRST_PREV = '0'.repeat(64);
 
-/** The epoch an agent has to write, how its first entry chains on, and what made it begin. */
+/** The epoch an agent has to write, and the hash its first entry chains on. Ingest decides when a new one begins. */
 export interface AgentJournal {
   readonly epoch: number;
   readonly prev: string;
-  readonly began:
-    | { readonly by: 'enrolment' }
-    | { readonly by: 'command' }
-    | { readonly by: 'fork'; readonly epoch: number; readonly forkedAt: number }
-    | { readonly by: 'gap'; readonly epoch: number; readonly from: number; readonly to: number };
 }
 
 export interface KnownAgent {
@@ -74,7 +69,7 @@ function enrolled(data: Extract<AgentEvent, { type: 'AgentEnrolled' }>['data']):
     status: 'enrolled',
     ...data,
     credentialsEndAt: data.certificateExpiresAt,
-    journal: { epoch: 1, prev: FIRST_PREV, began: { by: 'enrolment' } },
+    journal: { epoch: 1, prev: FIRST_PREV },
     suspectedBoots: [],
   };
 }
@@ -98,33 +93,12 @@ export function evolve(state: Agent, event: AgentEvent): Agent {
       return { ...state, version: event.data.to };
     case 'AgentCloneSuspected':
       return { ...state, suspectedBoots: [...event.data.bootIds].sort() };
+    case 'AgentEpochStarted':
+      return { ...state, journal: { epoch: event.data.epoch, prev: event.data.prev } };
+    case 'AgentJournalForked':
+      return { ...state, journal: { epoch: event.data.newEpoch, prev: event.data.prev } };
     default:
-      return { ...state, journal: evolveJournal(state.journal, event) };
-  }
-}
-
-type JournalEvent = Extract<
-  AgentEvent,
-  { type: 'AgentEpochStarted' | 'AgentJournalForked' | 'JournalGapFound' }
->;
-
-function evolveJournal(journal: AgentJournal, event: JournalEvent): AgentJournal {
-  switch (event.type) {
-    case 'AgentEpochStarted': {
-      const { epoch, prev } = event.data;
-      // A gap names its new epoch before this fact says how that one chains on.
-      const began = epoch === journal.epoch ? journal.began : ({ by: 'command' } as const);
-      return { epoch, prev, began };
-    }
-    case 'AgentJournalForked': {
-      const { epoch, forkedAt, newEpoch, prev } = event.data;
-      return { epoch: newEpoch, prev, began: { by: 'fork', epoch, forkedAt } };
-    }
-    case 'JournalGapFound': {
-      const { epoch, from, to, newEpoch } = event.data;
-      return { epoch: newEpoch, prev: journal.prev, began: { by: 'gap', epoch, from, to } };
-    }
-    default:
-      return journal;
+      // Among them JournalGapFound: the epoch it leads to is started by the fact behind it.
+      return state;
   }
 }

@@ -39,37 +39,10 @@ export interface SuspectClone {
   readonly bootIds: readonly string[];
 }
 
-/** The journal goes on in this epoch, its first entry chained on `prev`. */
-export interface StartEpoch {
-  readonly type: 'StartEpoch';
-  readonly epoch: number;
-  readonly prev: string;
-}
-
-/** Entry `forkedAt` of `epoch` differs from what is stored; `prev` is the hash of the last stored entry. */
-export interface ForkJournal {
-  readonly type: 'ForkJournal';
-  readonly epoch: number;
-  readonly forkedAt: number;
-  readonly prev: string;
-}
-
-/** Entries `from` to `to` of `epoch` are nowhere any more; the next epoch chains on `prev`. */
-export interface RecordJournalGap {
-  readonly type: 'RecordJournalGap';
-  readonly epoch: number;
-  readonly from: number;
-  readonly to: number;
-  readonly prev: string;
-}
-
 export type AgentCommand =
   | EnrolAgent
   | RenewCertificate
   | LabelAgent
   | RevokeAgent
   | ReportVersion
-  | SuspectClone
-  | StartEpoch
-  | ForkJournal
-  | RecordJournalGap;
+  | SuspectClone;

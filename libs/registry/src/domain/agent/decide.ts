@@ -1,5 +1,5 @@
 import { type Decider, KeyfleetError } from '@keyfleet/kernel';
-import { type Agent, type AgentEvent, evolve, initialState, type KnownAgent } from './agent.js';
+import { type Agent, type AgentEvent, evolve, initialState } from './agent.js';
 import type {
   AgentCommand,
   EnrolAgent,
@@ -8,7 +8,6 @@ import type {
   ReportVersion,
   SuspectClone,
 } from './commands.js';
-import { forkJournal, recordGap, startEpoch } from './decide-journal.js';
 
 type Facts = readonly AgentEvent[];
 
@@ -20,15 +19,10 @@ function enrol({ type: _, ...given }: EnrolAgent, state: Agent): Facts {
   return [];
 }
 
-/** For what an agent does itself: it must be known and not revoked. */
-function enrolledAgent(state: Agent): KnownAgent {
+function renew(command: RenewCertificate, state: Agent): Facts {
   if (state.status === 'unknown') throw new KeyfleetError('agent.unknown');
   if (state.status === 'revoked') throw new KeyfleetError('agent.revoked');
-  return state;
-}
-
-function renew(command: RenewCertificate, state: Agent): Facts {
-  const { agentId } = enrolledAgent(state);
+  const { agentId } = state;
   const { serial, expiresAt, by } = command;
   return [{ type: 'AgentCertificateRenewed', v: 1, data: { agentId, serial, expiresAt, by } }];
 }
@@ -80,12 +74,6 @@ function decide(command: AgentCommand, state: Agent): Facts {
       return reportVersion(command, state);
     case 'SuspectClone':
       return suspectClone(command, state);
-    case 'StartEpoch':
-      return startEpoch(command, enrolledAgent(state));
-    case 'ForkJournal':
-      return forkJournal(command, enrolledAgent(state));
-    case 'RecordJournalGap':
-      return recordGap(command, enrolledAgent(state));
     default:
       return command satisfies never;
   }

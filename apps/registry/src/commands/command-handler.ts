@@ -1,0 +1,72 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { CommandMeta } from '@keyfleet/contracts/messages';
+import type { EventStore, Position, RecordedEvent } from '@keyfleet/event-store';
+import { type Clock, type Decider, type DomainEvent, fold, KeyfleetError } from '@keyfleet/kernel';
+import { replayOf } from './idempotency.js';
+import { toNewEvents } from './new-events.js';
+
+export interface HandlerParts {
+  readonly store: Pick<EventStore, 'readStream' | 'append'>;
+  readonly clock: Clock;
+}
+
+export interface Decision<State, Command, Event extends DomainEvent> {
+  readonly decider: Decider<State, Command, Event>;
+  readonly stream: string;
+  readonly command: Command;
+  /** Whose stream it is; to anyone else it does not exist. */
+  readonly orgId: string;
+  readonly meta: Omit<CommandMeta, 'orgId'>;
+  /** How often a lost race is tried again; 5 by default. */
+  readonly attempts?: number;
+}
+
+export interface Handled<State> {
+  /** After the command. */
+  readonly state: State;
+  /** What the command made happen, now or, with the same Idempotency-Key, the first time. */
+  readonly events: readonly RecordedEvent[];
+  readonly replayed: boolean;
+  readonly revision: bigint;
+  readonly position: Position;
+}
+
+/**
+ * Loads, decides, appends at the revision that was read. Races are tried again, except where the caller insisted on a
+ * revision. Throws what `decide` throws, `revision.mismatch`, `revision.conflict`, `idempotency.mismatch`.
+ */
+export async function handle<State, Command, Event extends DomainEvent>(
+  { store, clock }: HandlerParts,
+  decision: Decision<State, Command, Event>,
+): Promise<Handled<State>> {
+  const { decider, stream, command, meta, orgId, attempts = 5 } = decision;
+  for (let attempt = 1; ; attempt += 1) {
+    const loaded = await store.readStream(stream);
+    const own = loaded[0]?.metadata.orgId === orgId ? loaded : [];
+    const state = fold(decider, own as unknown as readonly Event[]);
+    const replay = replayOf(own, meta);
+    if (replay) return { state, events: replay, replayed: true, ...endOf(replay) };
+    const facts = decider.decide(command, state);
+    // Only a create gets here without events of its own; a foreign stream of that name must not show.
+    if (loaded.length > own.length) throw new KeyfleetError('resource.not-found');
+    const revision = own.at(-1)?.revision;
+    if (meta.ifMatch !== undefined && meta.ifMatch !== String(revision))
+      throw new KeyfleetError('revision.mismatch');
+    if (facts.length === 0) return { state, events: [], replayed: false, ...endOf(own) };
+    const events = toNewEvents(facts, { stream, revision, orgId, meta, now: clock.now() });
+    const result = await store.append(stream, revision ?? 'no-stream', events);
+    if (result.outcome === 'appended') {
+      const after = facts.reduce((folded, fact) => decider.evolve(folded, fact), state);
+      const recorded = await store.readStream(stream, { from: (revision ?? -1n) + 1n, limit: facts.length });
+      return { state: after, events: recorded, replayed: false, ...result };
+    }
+    if (meta.ifMatch !== undefined) throw new KeyfleetError('revision.mismatch');
+    if (attempt >= attempts) throw new KeyfleetError('revision.conflict', { retryAfterMs: 100 });
+    await delay(Math.random() * Math.min(5 * attempt, 50));
+  }
+}
+
+function endOf(events: readonly RecordedEvent[]): { revision: bigint; position: Position } {
+  const last = events.at(-1);
+  return { revision: last?.revision ?? -1n, position: last?.position ?? '' };
+}
