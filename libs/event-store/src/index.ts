@@ -1,2 +1,2 @@
 export type * from './port.js';
-export { STREAM_NAME, streamCategory } from './port.js';
+export { MAX_APPEND_BYTES, MAX_APPEND_EVENTS, STREAM_NAME, streamCategory } from './port.js';
