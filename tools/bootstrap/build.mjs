@@ -5,7 +5,6 @@ import { Explained } from './machine.mjs';
 
 /** Builds what changed since the last time; nothing is type-checked here. */
 export async function build(root) {
-  const started = Date.now();
   const bin = join(root, 'node_modules', '.bin');
   const result = spawnSync(
     pinnedNode(root),
@@ -25,7 +24,6 @@ export async function build(root) {
   );
   if (result.status !== 0)
     throw new Explained(`The build failed.\n${`${result.stdout ?? ''}${result.stderr ?? ''}`.trim()}`);
-  process.env.KEYFLEET_BUILD_SECONDS = ((Date.now() - started) / 1000).toFixed(1);
 }
 
 /** The Node that came with the packages; without one for this machine, the one that runs this. */

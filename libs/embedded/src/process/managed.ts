@@ -24,6 +24,8 @@ export interface ManagedProcessOptions {
   /** The kernel sends this to the process when we die, whatever kills us (Linux with setpriv). */
   readonly endWithUs?: NodeJS.Signals;
   readonly privileges?: Privileges;
+  /** Opens a Node IPC channel, so that the child notices our death by itself. */
+  readonly ipc?: boolean;
   /** What `stop` sends first. */
   readonly stopSignal?: NodeJS.Signals;
 }
@@ -105,7 +107,7 @@ export async function startManaged(options: ManagedProcessOptions): Promise<Mana
       cwd: options.cwd,
       env: options.env ?? process.env,
       detached: true,
-      stdio: ['ignore', log, log],
+      stdio: options.ipc ? ['ignore', log, log, 'ipc'] : ['ignore', log, log],
     });
     if (child.pid === undefined) throw await spawnFailure(child, options.name);
     const managed = new ManagedProcess(child, child.pid, options);

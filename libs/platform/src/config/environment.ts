@@ -9,7 +9,7 @@ interface Source {
 }
 
 /** Names with our prefix that are no settings of any service. */
-const RESERVED = /^KEYFLEET_(CONFIG|FAILPOINTS|TEST_.*)$/;
+const RESERVED = /^KEYFLEET_(CONFIG|FAILPOINTS|TEST_.*|TIME_.*)$/;
 /** What Kubernetes puts into every pod for a service whose name begins with ours. */
 const SERVICE_LINK = /^KEYFLEET_(?!.*__)\w+?_(SERVICE_HOST|SERVICE_PORT\w*|PORT(_\d+_(TCP|UDP)(_\w+)?)?)$/;
 

@@ -1,0 +1,56 @@
+import { type ManagedProcess, startManaged } from '@keyfleet/embedded';
+
+export interface NodeProcessOptions {
+  readonly name: string;
+  /** Absolute path of the built entry. */
+  readonly script: string;
+  readonly args?: readonly string[];
+  /** The settings it is given; of our own environment it gets only what any process needs. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly logFile: string;
+  readonly cwd: string;
+  readonly ready: () => Promise<boolean>;
+  readonly readyTimeoutMs?: number;
+}
+
+/** One of our own processes; it ends with us, by its IPC channel and by the kernel. */
+export function startNodeProcess(options: NodeProcessOptions): Promise<ManagedProcess> {
+  return startManaged({
+    name: options.name,
+    command: process.execPath,
+    args: ['--enable-source-maps', options.script, ...(options.args ?? [])],
+    env: { ...inherited(), ...options.env },
+    cwd: options.cwd,
+    logFile: options.logFile,
+    ready: options.ready,
+    readyTimeoutMs: options.readyTimeoutMs ?? 60_000,
+    endWithUs: 'SIGTERM',
+    ipc: true,
+  });
+}
+
+const PASSED_ON = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS'];
+const PASSED_ON_FOR_PROOFS = ['KEYFLEET_FAILPOINTS'];
+
+export function inherited(): Record<string, string> {
+  const names = [...PASSED_ON, ...PASSED_ON_FOR_PROOFS];
+  return Object.fromEntries(
+    names
+      .map((name) => [name, process.env[name]] as const)
+      .filter((entry): entry is [string, string] => !!entry[1]),
+  );
+}
+
+/** Whether a process answers `/readyz` on its operations port. */
+export async function isReady(operationsUrl: string): Promise<boolean> {
+  const response = await fetch(`${operationsUrl}/readyz`, { signal: AbortSignal.timeout(2_000) });
+  await response.arrayBuffer();
+  return response.ok;
+}
+
+/** Runs a script to its end; its output goes to the log, and the end of it into the error when it fails. */
+export async function runToEnd(options: Omit<NodeProcessOptions, 'ready'>): Promise<void> {
+  const child = await startNodeProcess({ ...options, ready: async () => true });
+  const exit = await child.exited;
+  if (exit.code !== 0) throw new Error(`${options.name} failed.\n${child.logTail(30)}`);
+}
