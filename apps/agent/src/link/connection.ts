@@ -1,0 +1,214 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { agentInbox, agentSubject, type AgentSubjectKind } from '@keyfleet/contracts/messages';
+import { type BrokerIdentity, type BrokerOptions, connectNats } from '@keyfleet/messaging';
+import type { NatsConnection, Status } from '@nats-io/transport-node';
+import type { Broker } from './broker.js';
+import type { LinkLogger } from './host.js';
+import { reasonOf } from './identity/enrol.js';
+import type { IdentityStore, StoredIdentity } from './identity/store.js';
+import { fullJitter, type Pace } from './pace.js';
+
+export interface ConnectionOptions {
+  readonly store: IdentityStore;
+  readonly pace: Pace;
+  readonly logger: LinkLogger;
+  readonly random: () => number;
+  readonly connect?: (options: BrokerOptions) => Promise<NatsConnection>;
+  /** Each time there is a connection, the first and every one after. */
+  readonly onConnect: () => void;
+  readonly onDisconnect: () => void;
+  readonly onCommand: (payload: Uint8Array) => void;
+  /** The broker did not take our word for who we are. */
+  readonly onRefused: () => void;
+}
+
+const REFUSED = /authoriz|authenticat|expired|revoked|certificate|bad_cert|alert/i;
+/** Between two attempts at least, so that a window of 0 is no busy loop. */
+const MIN_PAUSE_MS = 200;
+const PROBE_MS = 10_000;
+/** What was asked over an old connection is answered within so long or not at all. */
+const DRAIN_MS = 20_000;
+
+/**
+ * The connection to the broker. It never gives up: an attempt comes at a moment drawn evenly from the window the
+ * control plane advertised, with whatever identity is on disk at that moment.
+ */
+export class Connection implements Broker {
+  readonly #options: ConnectionOptions;
+  readonly #connect: (options: BrokerOptions) => Promise<NatsConnection>;
+  readonly #ending = new AbortController();
+  #current: NatsConnection | undefined;
+  #connected = false;
+  #opening: Promise<void> | undefined;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    this.#connect = options.connect ?? connectNats;
+  }
+
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  /** Connects, and from then on stays connected; a second call while it is at it is the first one's. */
+  open(): Promise<void> {
+    this.#opening ??= this.#openUntilDone().finally(() => {
+      this.#opening = undefined;
+    });
+    return this.#opening;
+  }
+
+  async #openUntilDone(): Promise<void> {
+    const { signal } = this.#ending;
+    const { pace, random, store } = this.#options;
+    while (!signal.aborted && !this.#current) {
+      if (await this.replace()) return;
+      const window = Math.max(store.current?.reconnectWindowMs ?? 0, 5 * MIN_PAUSE_MS);
+      await pace.sleep(MIN_PAUSE_MS + fullJitter(window, random), signal);
+    }
+  }
+
+  /** A new connection with the identity of now; only then the old one goes, so nothing is missed in between. */
+  async replace(): Promise<boolean> {
+    const identity = this.#options.store.current;
+    if (!identity || this.#ending.signal.aborted) return false;
+    try {
+      const next = await this.#connect(this.#brokerOptions(identity));
+      if (this.#ending.signal.aborted) {
+        await next.close();
+        return false;
+      }
+      this.#adopt(next, identity);
+      return true;
+    } catch (error) {
+      this.#failed(error);
+      return false;
+    }
+  }
+
+  #brokerOptions(identity: StoredIdentity): BrokerOptions {
+    const { store, random, pace } = this.#options;
+    return {
+      servers: identity.brokerUrls,
+      identity: () => brokerIdentity(store),
+      inboxPrefix: agentInbox(identity.agentId),
+      name: identity.agentId,
+      reconnectWindowMs: () => pace.real(store.current?.reconnectWindowMs ?? 0),
+      random,
+    };
+  }
+
+  #adopt(next: NatsConnection, identity: StoredIdentity): void {
+    const { onCommand, onConnect } = this.#options;
+    next.subscribe(agentSubject(identity, 'cmd'), {
+      callback: (error, message) => {
+        if (!error) onCommand(message.data);
+      },
+    });
+    const previous = this.#current;
+    this.#current = next;
+    this.#connected = true;
+    void this.#watch(next);
+    if (previous) void this.#retire(previous);
+    onConnect();
+  }
+
+  /** A half-open one never finishes draining. */
+  async #retire(previous: NatsConnection): Promise<void> {
+    const drained = previous.drain().catch(() => {});
+    const tired = delay(DRAIN_MS, undefined, { ref: false });
+    await Promise.race([drained, tired]);
+    await previous.close();
+  }
+
+  /** A connection cut off without a word looks alive for minutes; an answer in time proves it is. */
+  async probe(): Promise<void> {
+    const connection = this.#current;
+    if (!connection || !this.#connected) return;
+    const answered = connection.flush().then(
+      () => true,
+      () => false,
+    );
+    const late = delay(PROBE_MS, false, { ref: false });
+    if ((await Promise.race([answered, late])) || this.#current !== connection || !this.#connected) return;
+    this.#options.logger.warn({}, 'The broker does not answer over this connection; a new one is made.');
+    await this.replace();
+  }
+
+  async #watch(connection: NatsConnection): Promise<void> {
+    for await (const status of connection.status()) {
+      if (this.#current !== connection) return;
+      this.#follow(status);
+    }
+    if (this.#current !== connection || this.#ending.signal.aborted) return;
+    // The library closes for good in a few cases; we do not.
+    this.#current = undefined;
+    this.#lost();
+    void this.open();
+  }
+
+  #follow(status: Status): void {
+    if (status.type === 'reconnect') {
+      this.#connected = true;
+      this.#options.onConnect();
+    } else if (status.type === 'disconnect') this.#lost();
+    else if (status.type === 'error') this.#failed(status.error);
+  }
+
+  #lost(): void {
+    if (!this.#connected) return;
+    this.#connected = false;
+    this.#options.onDisconnect();
+  }
+
+  #failed(error: unknown): void {
+    const text = error instanceof Error ? `${error.name} ${error.message}` : '';
+    this.#options.logger.debug({ reason: reasonOf(error) }, 'The broker could not be reached or refused us.');
+    if (REFUSED.test(text)) this.#options.onRefused();
+  }
+
+  async request(kind: AgentSubjectKind, payload: string, timeoutMs: number): Promise<Uint8Array> {
+    const { identity, connection } = this.#live();
+    const answer = await connection.request(agentSubject(identity, kind), payload, {
+      timeout: Math.max(this.#options.pace.real(timeoutMs), 1_000),
+    });
+    return answer.data;
+  }
+
+  publish(kind: AgentSubjectKind, payload: string): boolean {
+    if (!this.#connected) return false;
+    try {
+      const { identity, connection } = this.#live();
+      connection.publish(agentSubject(identity, kind), payload);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #live(): { identity: StoredIdentity; connection: NatsConnection } {
+    const identity = this.#options.store.current;
+    if (!identity || !this.#current || !this.#connected) throw new Error('not connected');
+    return { identity, connection: this.#current };
+  }
+
+  /** Off the broker until `open` is called again. */
+  async leave(): Promise<void> {
+    const connection = this.#current;
+    this.#current = undefined;
+    this.#connected = false;
+    await connection?.close();
+  }
+
+  async close(): Promise<void> {
+    this.#ending.abort();
+    await this.leave();
+  }
+}
+
+function brokerIdentity(store: IdentityStore): BrokerIdentity {
+  const identity = store.current;
+  if (!identity) throw new Error('unenrolled');
+  const { jwt, certificate, privateKey, trustBundle } = identity;
+  return { jwt, certificate, privateKey, trustBundle: trustBundle.join('\n'), seed: store.key.seed };
+}

@@ -1,0 +1,197 @@
+import { readFileSync } from 'node:fs';
+import { toTimestamp } from '@keyfleet/kernel';
+import { Commands } from './commands/commands.js';
+import { ExecutedCommands } from './commands/executed.js';
+import { Connection, type ConnectionOptions } from './connection.js';
+import { Heart } from './heartbeat.js';
+import type { Link, LinkHost, LinkStatus } from './host.js';
+import { enrol } from './identity/enrol.js';
+import { IdentityStore } from './identity/store.js';
+import { backoff, fullJitter, type Pace, paceFromEnvironment } from './pace.js';
+import { Renewal } from './renewal.js';
+import { sync } from './sync.js';
+import { Upload } from './upload.js';
+
+export type { Link, LinkConfig, LinkHost, LinkLogger, LinkStatus } from './host.js';
+
+/** Seams for tests and the simulator; an agent needs none of them. */
+export interface LinkSeams {
+  readonly pace?: Pace;
+  readonly random?: () => number;
+  readonly connect?: ConnectionOptions['connect'];
+}
+
+const ENROL_AGAIN = { firstMs: 1_000, ceilingMs: 60_000 };
+const PRUNE_MS = 3_600_000;
+
+/**
+ * The agent's side of the link. It resolves at once; everything else happens in the background and never ends by
+ * itself. Throws where what is on disk cannot be this agent's identity.
+ */
+export async function startLink(host: LinkHost, seams: LinkSeams = {}): Promise<Link> {
+  const link = new RunningLink(host, seams);
+  link.start();
+  return link;
+}
+
+class RunningLink implements Link {
+  readonly #host: LinkHost;
+  readonly #pace: Pace;
+  readonly #random: () => number;
+  readonly #ending = new AbortController();
+  readonly #store: IdentityStore;
+  readonly #connection: Connection;
+  readonly #heart: Heart;
+  readonly #renewal: Renewal;
+  readonly #upload: Upload;
+  readonly #tasks: Promise<unknown>[] = [];
+  #state: LinkStatus['state'] = 'unenrolled';
+  #since: string;
+  #lastAcknowledgedAt: string | null = null;
+
+  constructor(host: LinkHost, seams: LinkSeams) {
+    this.#host = host;
+    this.#pace = seams.pace ?? paceFromEnvironment(process.env);
+    this.#random = seams.random ?? Math.random;
+    this.#since = toTimestamp(host.clock.now());
+    this.#store = new IdentityStore(host.directory);
+    const { journal, logger, clock, config } = host;
+    const store = this.#store;
+    const common = { store, pace: this.#pace, random: this.#random, logger, clock };
+    const executed = new ExecutedCommands(host.directory);
+    const commands = new Commands({
+      ...common,
+      executed,
+      handlers: host.commands,
+      beatNow: () => this.beatNow(),
+    });
+    this.#connection = new Connection({
+      ...common,
+      connect: seams.connect,
+      onConnect: () => this.#connected(),
+      onDisconnect: () => this.#enter('offline'),
+      onCommand: (payload) => void commands.handle(payload),
+      onRefused: () => this.#renewal.refused(),
+    });
+    const broker = this.#connection;
+    this.#heart = new Heart({ ...common, host, broker, onBeat: () => void broker.probe() });
+    const onRevoked = () => this.#enter('revoked');
+    this.#renewal = new Renewal({
+      ...common,
+      connection: broker,
+      onRevoked,
+      onRenewed: () => this.#state === 'revoked' && this.#enter('connecting'),
+    });
+    this.#upload = new Upload({
+      ...common,
+      journal,
+      broker,
+      sync: () => sync({ ...config, broker, journal, store }),
+      onAcknowledged: () => {
+        this.#lastAcknowledgedAt = toTimestamp(clock.now());
+      },
+      onRevoked,
+    });
+  }
+
+  start(): void {
+    this.#tasks.push(this.#run());
+  }
+
+  status(): LinkStatus {
+    return {
+      state: this.#state,
+      since: this.#since,
+      lastAcknowledgedAt: this.#lastAcknowledgedAt,
+      certificateExpiresAt: this.#store.current?.expiresAt ?? null,
+    };
+  }
+
+  beatNow(): void {
+    this.#heart.beatNow();
+  }
+
+  async close(): Promise<void> {
+    this.#ending.abort();
+    await this.#connection.close();
+    await Promise.all(this.#tasks);
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#ending;
+    if (!(await this.#ensureEnrolled(signal))) return;
+    const { journal } = this.#host;
+    const identity = this.#store.current;
+    if (!identity) return;
+    // Killed between keeping the identity and telling the journal: told again.
+    if (journal.head().epoch === 0) journal.identify(identity);
+    this.#enter('connecting');
+    const stopListening = this.#host.onHealthChange(() => this.beatNow());
+    try {
+      await Promise.all([
+        this.#connection.open(),
+        this.#heart.run(signal),
+        this.#renewal.run(signal),
+        this.#upload.run(signal),
+        this.#prune(signal),
+      ]);
+    } finally {
+      stopListening();
+    }
+  }
+
+  async #ensureEnrolled(signal: AbortSignal): Promise<boolean> {
+    const { config, clock, logger } = this.#host;
+    const { controlPlaneUrl, enrolmentTokenFile } = config;
+    if (this.#store.current) return true;
+    if (controlPlaneUrl === undefined || enrolmentTokenFile === undefined) {
+      logger.info({}, 'There is no enrolment token; the agent works by itself.');
+      return false;
+    }
+    for (let failures = 1; !signal.aborted; failures += 1) {
+      const token = readFileSync(enrolmentTokenFile, 'utf8').trim();
+      const outcome = await enrol({ store: this.#store, config, controlPlaneUrl, token, clock, signal });
+      if (outcome.kind === 'enrolled') {
+        const { agentId, orgId } = outcome.identity;
+        this.#host.journal.identify(outcome.identity);
+        logger.info({ agentId, orgId }, 'The agent is enrolled.');
+        return true;
+      }
+      if (outcome.kind === 'refused') {
+        logger.error({ code: outcome.code }, 'Enrolment was refused; the agent needs a new enrolment token.');
+        return false;
+      }
+      if (outcome.reason === 'pin-mismatch')
+        logger.error({}, 'This is not the control plane the enrolment token names; nothing was sent to it.');
+      else logger.warn({ reason: outcome.reason }, 'Enrolment did not succeed yet and is tried again.');
+      const wait = fullJitter(backoff(failures, ENROL_AGAIN), this.#random);
+      await this.#pace.sleep(Math.max(wait, outcome.retryAfterMs ?? 0), signal);
+    }
+    return false;
+  }
+
+  async #prune(signal: AbortSignal): Promise<void> {
+    const { journal, clock, logger } = this.#host;
+    do {
+      try {
+        journal.prune(clock.now());
+      } catch {
+        logger.warn({}, 'The journal could not be pruned; it is tried again in an hour.');
+      }
+    } while (await this.#pace.sleep(PRUNE_MS, signal));
+  }
+
+  #connected(): void {
+    this.#enter('connected');
+    this.#upload.reconnected();
+    this.#heart.beatNow();
+  }
+
+  #enter(state: LinkStatus['state']): void {
+    // What the broker does to a revoked agent's connection changes nothing about that.
+    if (this.#state === state || (this.#state === 'revoked' && state === 'offline')) return;
+    this.#state = state;
+    this.#since = toTimestamp(this.#host.clock.now());
+    this.#host.logger.info({ state }, 'The link to the control plane changed.');
+  }
+}

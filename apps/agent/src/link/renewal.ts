@@ -1,0 +1,112 @@
+import type { Clock } from '@keyfleet/kernel';
+import type { Connection } from './connection.js';
+import type { LinkLogger } from './host.js';
+import { type RenewOptions, type RenewOutcome, renewOverBroker, renewOverHttps } from './identity/renew.js';
+import type { IdentityStore, StoredIdentity } from './identity/store.js';
+import { backoff, fullJitter, type Pace } from './pace.js';
+import { Signal } from './signal.js';
+
+export interface RenewalOptions {
+  readonly store: IdentityStore;
+  readonly connection: Connection;
+  readonly pace: Pace;
+  readonly random: () => number;
+  readonly clock: Clock;
+  readonly logger: LinkLogger;
+  onRevoked(): void;
+  onRenewed(): void;
+}
+
+/** How often it is looked whether renewal is due: wall clocks are set, machines sleep. */
+const LOOK_MS = 30_000;
+/** A broker that refuses fresh credentials too has a reason that renewing does not remove. */
+const REFUSED_AGAIN_MS = 600_000;
+const AGAIN = { firstMs: 2_000, ceilingMs: 300_000 };
+/** A revoked agent asks rarely: somebody would have to take the revocation back. */
+const REVOKED_MS = 6 * 3_600_000;
+
+/** When to renew: at half of the life, 10 % earlier or later, so that agents enrolled together do not renew together. */
+export function renewalDue(identity: StoredIdentity, spread: number): number {
+  const obtained = Date.parse(identity.obtainedAt);
+  const life = Date.parse(identity.expiresAt) - obtained;
+  return obtained + life * (0.5 + (spread - 0.5) * 0.1);
+}
+
+/** Keeps the credentials good: at half-life, when the broker refuses them, and after they have expired. */
+export class Renewal {
+  readonly #options: RenewalOptions;
+  readonly #asked = new Signal();
+  #spread: number;
+  #failures = 0;
+  #revoked = false;
+  #heededAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: RenewalOptions) {
+    this.#options = options;
+    this.#spread = options.random();
+  }
+
+  /** The broker refused us: it may know something about our credentials that our clock does not. */
+  refused(): void {
+    const { clock, pace, random } = this.#options;
+    const now = clock.monotonic();
+    if (now - this.#heededAt < pace.real(REFUSED_AGAIN_MS * (0.5 + random()))) return;
+    this.#heededAt = now;
+    this.#asked.set();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { store, clock, pace } = this.#options;
+    while (!signal.aborted) {
+      const { count } = this.#asked;
+      const identity = store.current;
+      if (identity && clock.now() >= renewalDue(identity, this.#spread)) await this.#renew(signal);
+      else if (await this.#wasRefused(count, pace.real(LOOK_MS), signal)) await this.#renew(signal);
+    }
+  }
+
+  /** True where the broker refused us before the next look. */
+  async #wasRefused(count: number, ms: number, signal: AbortSignal): Promise<boolean> {
+    const over = new AbortController();
+    const either = AbortSignal.any([signal, over.signal]);
+    const timer = setTimeout(() => over.abort(), ms);
+    timer.unref();
+    await this.#asked.after(count, either);
+    clearTimeout(timer);
+    return this.#asked.count !== count && !signal.aborted;
+  }
+
+  async #renew(signal: AbortSignal): Promise<void> {
+    const { store, clock, connection } = this.#options;
+    const options: RenewOptions = { store, clock, signal };
+    const overBroker = connection.connected ? await renewOverBroker(options, connection) : undefined;
+    const answered = overBroker && (overBroker.kind !== 'later' || overBroker.retryAfterMs !== undefined);
+    await this.#settle(answered ? overBroker : await renewOverHttps(options), signal);
+  }
+
+  async #settle(outcome: RenewOutcome, signal: AbortSignal): Promise<void> {
+    const { connection, logger, pace, random, onRevoked, onRenewed } = this.#options;
+    if (outcome.kind === 'renewed') {
+      this.#failures = 0;
+      this.#spread = random();
+      logger.info({ expiresAt: outcome.identity.expiresAt }, 'The certificate was renewed.');
+      onRenewed();
+      if (this.#revoked) void connection.open();
+      else await connection.replace();
+      this.#revoked = false;
+      return;
+    }
+    if (outcome.kind === 'revoked') {
+      this.#revoked = true;
+      logger.error({}, 'This agent was revoked; it goes on locally and needs a new enrolment.');
+      onRevoked();
+      await connection.leave();
+      await pace.sleep(REVOKED_MS * (0.5 + random()), signal);
+      return;
+    }
+    this.#failures += 1;
+    logger.warn({ reason: outcome.reason }, 'The certificate could not be renewed; it is tried again.');
+    const wait = fullJitter(backoff(this.#failures, AGAIN), random);
+    await pace.sleep(Math.max(wait, outcome.retryAfterMs ?? 0), signal);
+  }
+}
