@@ -1,5 +1,6 @@
 export { type NatsServer, type NatsServerOptions, startNatsServer } from './nats/server.js';
 export { createDatabase, createRoles, dropDatabase, urlAs, urlOfDatabase } from './postgres/database.js';
+export { DATABASE_ROLES, type DatabaseRole } from './postgres/roles.js';
 export { type PostgresOptions, type PostgresServer, startPostgres } from './postgres/server.js';
 export {
   describeExit,

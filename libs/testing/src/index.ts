@@ -1,5 +1,6 @@
-export { testNats, testRedis } from './servers/brokers.js';
+export { DATABASE_ROLES, type DatabaseRole } from '@keyfleet/embedded';
 export { type DeciderOutcome, deciderSpec } from './decider.js';
+export { testNats, testRedis } from './servers/brokers.js';
 export {
   createTestDatabase,
   type TestDatabase,
@@ -8,6 +9,5 @@ export {
   testPostgres,
 } from './servers/postgres.js';
 export { temporaryDirectory } from './servers/run.js';
-export { DATABASE_ROLES, type DatabaseRole } from './servers/shared.js';
 export { TestClock } from './test-clock.js';
 export { type WaitOptions, waitFor } from './wait-for.js';

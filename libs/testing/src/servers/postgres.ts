@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { createDatabase, dropDatabase, urlAs, urlOfDatabase } from '@keyfleet/embedded';
+import { createDatabase, type DatabaseRole, dropDatabase, urlAs, urlOfDatabase } from '@keyfleet/embedded';
 import postgres from 'postgres';
 import { askForServer } from './run.js';
-import type { DatabaseRole, SharedPostgres } from './shared.js';
+import type { SharedPostgres } from './shared.js';
 
 export interface TestDatabase {
   readonly name: string;

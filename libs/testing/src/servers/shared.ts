@@ -1,16 +1,11 @@
 import { join } from 'node:path';
-import { createRoles, secretFile, startPostgres } from '@keyfleet/embedded';
-
-/** The roles of an installation; migrations run as the first. */
-export const DATABASE_ROLES = [
-  'kf_owner',
-  'kf_store',
-  'kf_worker',
-  'kf_identity',
-  'kf_auth',
-  'kf_reader',
-] as const;
-export type DatabaseRole = (typeof DATABASE_ROLES)[number];
+import {
+  createRoles,
+  DATABASE_ROLES,
+  type DatabaseRole,
+  secretFile,
+  startPostgres,
+} from '@keyfleet/embedded';
 
 /** What a worker is told about the shared PostgreSQL. */
 export interface SharedPostgres {
