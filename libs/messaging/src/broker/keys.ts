@@ -1,0 +1,41 @@
+import { createAccount, createOperator, createUser, fromSeed, type KeyPair } from '@nats-io/nkeys';
+
+/** Seeds (`S…`) of one installation's broker. Each is a secret. */
+export interface BrokerSeeds {
+  /** Makes signing keys only; may be kept off the machine once the installation is initialised. */
+  readonly operator: string;
+  /** Signs account claims. */
+  readonly operatorSigning: string;
+  readonly systemAccount: string;
+  readonly account: string;
+  /** Signs our services' users; the only key a broker knows before the first push. */
+  readonly services: string;
+  /** Signs agents' users, bounded by the template. */
+  readonly agents: string;
+}
+
+const text = (pair: KeyPair) => Buffer.from(pair.getSeed()).toString('latin1');
+
+export function generateBrokerSeeds(): BrokerSeeds {
+  return {
+    operator: text(createOperator()),
+    operatorSigning: text(createOperator()),
+    systemAccount: text(createAccount()),
+    account: text(createAccount()),
+    services: text(createAccount()),
+    agents: text(createAccount()),
+  };
+}
+
+/** Seed of a new user: an agent, a service, or a key that signs commands. */
+export function generateUserSeed(): string {
+  return text(createUser());
+}
+
+export function keyPairOf(seed: string): KeyPair {
+  return fromSeed(Buffer.from(seed.trim(), 'latin1'));
+}
+
+export function publicKeyOf(seed: string): string {
+  return keyPairOf(seed).getPublicKey();
+}
