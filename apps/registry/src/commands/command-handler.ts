@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CommandMeta } from '@keyfleet/contracts/messages';
 import type { EventStore, Position, RecordedEvent } from '@keyfleet/event-store';
-import { type Clock, type Decider, type DomainEvent, fold, KeyfleetError } from '@keyfleet/kernel';
+import { type Clock, type Decider, type DomainEvent, KeyfleetError } from '@keyfleet/kernel';
 import { replayOf } from './idempotency.js';
+import { foldRecorded } from './load.js';
 import { toNewEvents } from './new-events.js';
 
 export interface HandlerParts {
@@ -43,7 +44,7 @@ export async function handle<State, Command, Event extends DomainEvent>(
   for (let attempt = 1; ; attempt += 1) {
     const loaded = await store.readStream(stream);
     const own = loaded[0]?.metadata.orgId === orgId ? loaded : [];
-    const state = fold(decider, own as unknown as readonly Event[]);
+    const state = foldRecorded(decider, own);
     const replay = replayOf(own, meta);
     if (replay) return { state, events: replay, replayed: true, ...endOf(replay) };
     const facts = decider.decide(command, state);

@@ -1,0 +1,71 @@
+import { parseSelector } from '@keyfleet/contracts';
+import type { CommandMeta, defineGroup, removeGroup } from '@keyfleet/contracts/messages';
+import { isKeyfleetError, KeyfleetError } from '@keyfleet/kernel';
+import type { CommandAnswer } from '@keyfleet/messaging';
+import { deriveId } from '@keyfleet/platform';
+import { group, groupStream } from '@keyfleet/registry/domain';
+import type { z } from 'zod';
+import type { Access } from '../access/access.js';
+import { answer } from '../commands/answer.js';
+import { type HandlerParts, handle } from '../commands/command-handler.js';
+
+/** Groups: named label selectors. */
+export class GroupCommands {
+  readonly #parts: HandlerParts;
+  readonly #access: Access;
+
+  constructor(parts: HandlerParts & { readonly access: Access }) {
+    this.#parts = parts;
+    this.#access = parts.access;
+  }
+
+  async define(
+    request: z.output<typeof defineGroup.request>,
+    meta: CommandMeta,
+  ): Promise<CommandAnswer<z.input<typeof defineGroup.reply>>> {
+    const { orgId } = await this.#access.require(meta, 'groups:write');
+    checkSelector(request.selector);
+    const groupId = request.groupId ?? deriveId('grp', meta.commandId);
+    const handled = await handle(this.#parts, {
+      decider: group,
+      stream: groupStream(groupId),
+      command: {
+        type: 'DefineGroup',
+        groupId,
+        name: request.name,
+        selector: request.selector,
+        offlineAfterSeconds: request.offlineAfterSeconds ?? null,
+        existing: request.groupId !== undefined,
+      },
+      orgId,
+      meta,
+    });
+    return answer({ id: groupId, name: request.name }, handled);
+  }
+
+  async remove(
+    { groupId }: z.output<typeof removeGroup.request>,
+    meta: CommandMeta,
+  ): Promise<CommandAnswer<z.input<typeof removeGroup.reply>>> {
+    const { orgId } = await this.#access.require(meta, 'groups:write');
+    const handled = await handle(this.#parts, {
+      decider: group,
+      stream: groupStream(groupId),
+      command: { type: 'RemoveGroup' },
+      orgId,
+      meta,
+    });
+    return answer({}, handled);
+  }
+}
+
+/** The same grammar as a list's filter, but it came in the body. */
+function checkSelector(selector: string): void {
+  try {
+    parseSelector(selector);
+  } catch (error) {
+    if (!isKeyfleetError(error, 'filter.invalid')) throw error;
+    const errors = error.details.errors?.map(({ message }) => ({ pointer: '/selector', message }));
+    throw new KeyfleetError('request.invalid', { detail: error.details.detail, errors });
+  }
+}
