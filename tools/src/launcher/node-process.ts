@@ -11,6 +11,7 @@ export interface NodeProcessOptions {
   readonly cwd: string;
   readonly ready: () => Promise<boolean>;
   readonly readyTimeoutMs?: number;
+  readonly signal?: AbortSignal;
 }
 
 /** One of our own processes; it ends with us, by its IPC channel and by the kernel. */
@@ -26,6 +27,7 @@ export function startNodeProcess(options: NodeProcessOptions): Promise<ManagedPr
     readyTimeoutMs: options.readyTimeoutMs ?? 60_000,
     endWithUs: 'SIGTERM',
     ipc: true,
+    signal: options.signal,
   });
 }
 
@@ -51,6 +53,9 @@ export async function isReady(operationsUrl: string): Promise<boolean> {
 /** Runs a script to its end; its output goes to the log, and the end of it into the error when it fails. */
 export async function runToEnd(options: Omit<NodeProcessOptions, 'ready'>): Promise<void> {
   const child = await startNodeProcess({ ...options, ready: async () => true });
+  const stop = (): void => void child.stop({ graceMs: 3_000 });
+  options.signal?.addEventListener('abort', stop);
   const exit = await child.exited;
+  options.signal?.removeEventListener('abort', stop);
   if (exit.code !== 0) throw new Error(`${options.name} failed.\n${child.logTail(30)}`);
 }

@@ -26,6 +26,8 @@ export interface ManagedProcessOptions {
   readonly privileges?: Privileges;
   /** Opens a Node IPC channel, so that the child notices our death by itself. */
   readonly ipc?: boolean;
+  /** Ends the wait for readiness, and with it the process. */
+  readonly signal?: AbortSignal;
   /** What `stop` sends first. */
   readonly stopSignal?: NodeJS.Signals;
 }
@@ -133,6 +135,10 @@ async function becomeReady(managed: ManagedProcess, options: ManagedProcessOptio
       throw new Error(
         `${managed.name} was not ready within ${Math.round(timeout / 1000)} s.\n${managed.logTail()}`,
       );
+    }
+    if (options.signal?.aborted) {
+      await managed.stop({ graceMs: 3_000 });
+      throw new Error(`${managed.name} was stopped while it started.`);
     }
     await delay(pause);
     pause = Math.min(pause * 1.5, 100);

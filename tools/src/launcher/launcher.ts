@@ -1,0 +1,239 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type FoundServer, type NatsServer, secretFile } from '@keyfleet/embedded';
+import { Admin, type Org } from './admin.js';
+import { placeAgents } from './agents.js';
+import { findServers, natsBacking, PostgresBacking, RedisBacking } from './backing.js';
+import type { ControlAnswer, ControlRequest } from './control.js';
+import { DEMO_ORGS, demoAgents } from './demo-fleet.js';
+import { ensureOrgs, Fleet, waitUntilOnline } from './fleet.js';
+import { ADMIN_EMAIL, Installation, type Settings } from './installation.js';
+import type { Layout } from './layout.js';
+import { runToEnd } from './node-process.js';
+import type { LaunchOptions } from './options.js';
+import { Ports } from './ports.js';
+import type { Progress } from './progress.js';
+import { type RunFile, removeRunFile, writeRunFile } from './run-file.js';
+import { placeServices, type Service, startServices } from './services.js';
+import type { Supervised, SupervisedEvent } from './supervised.js';
+
+const START_GRACE_MS = 5_000;
+
+/** Starts the whole installation step by step, keeps it running, and leaves nothing behind. */
+export class Launcher {
+  readonly #layout: Layout;
+  readonly #options: LaunchOptions;
+  readonly #progress: Progress;
+  readonly #ports: Ports;
+  readonly #postgres: PostgresBacking;
+  readonly #redis: RedisBacking;
+  readonly #stop = new AbortController();
+  #nats: Supervised<NatsServer> | undefined;
+  #natsUrl = '';
+  #gatewayUrl = '';
+  #services: Service[] = [];
+  #fleet = new Fleet([]);
+  #orgs: Org[] = [];
+  #ready = false;
+  #starting: Promise<void> | undefined;
+
+  constructor(layout: Layout, options: LaunchOptions, progress: Progress) {
+    this.#layout = layout;
+    this.#options = options;
+    this.#progress = progress;
+    this.#ports = new Ports(layout.in('ports.json'));
+    this.#postgres = new PostgresBacking(layout, this.#ports, this.#tell);
+    this.#redis = new RedisBacking(layout, this.#ports, this.#tell);
+  }
+
+  /** Resolves when all of it answers, every demo agent is online, and the run file is written. */
+  start(): Promise<void> {
+    this.#starting = this.#startAll();
+    return this.#starting;
+  }
+
+  async #startAll(): Promise<void> {
+    removeRunFile(this.#layout.runFile);
+    const found = await this.#step('servers', (say) => this.#startServers(say));
+    const installation = await this.#plan();
+    await this.#step('migrations', () => this.#runApp('registry', 'migrate', installation.migrate()));
+    await this.#step('authority', () =>
+      this.#runApp('registry', 'init', installation.init(portOf(this.#natsUrl))),
+    );
+    await this.#step('broker', () => this.#startBroker(found));
+    await this.#step('services', async (say) => {
+      const { signal } = this.#stop;
+      const context = { layout: this.#layout, installation, ports: this.#ports, signal, onEvent: this.#tell };
+      this.#services = await placeServices(context);
+      await startServices(this.#services, say);
+    });
+    await this.#step('demo fleet', () => this.#startFleet());
+    this.#ports.save();
+    this.#ready = true;
+    this.#writeRunFile();
+    if (this.#options.traffic) this.#fleet.startTraffic();
+    this.#greet();
+  }
+
+  /** Ends everything in the reverse order; safe at any moment, also while it starts. */
+  async stop(): Promise<void> {
+    this.#stop.abort(new Error('stopped'));
+    this.#ready = false;
+    removeRunFile(this.#layout.runFile);
+    // What is being started notices the abort by itself; what does not in time ends with us.
+    await Promise.race([this.#starting?.catch(() => {}), delay(START_GRACE_MS, undefined, { ref: false })]);
+    const gateway = this.#services.filter(({ name }) => name === 'gateway');
+    const others = this.#services.filter(({ name }) => name !== 'gateway');
+    const stopAll = (list: readonly Service[]): Promise<unknown> =>
+      Promise.all(list.map(({ supervised }) => supervised.stop()));
+    await Promise.all([this.#fleet.stop(), stopAll(gateway)]);
+    await stopAll(others);
+    await Promise.all([
+      this.#nats?.stop(),
+      this.#redis.supervised?.stop(),
+      this.#postgres.supervised?.stop(),
+    ]);
+  }
+
+  /** kill -9 for all of them: for a second Ctrl-C. */
+  async kill(): Promise<void> {
+    const all = [...this.#services, ...this.#fleet.agents].map(({ supervised }) => supervised as Supervised);
+    const backing = [this.#nats, this.#redis.supervised, this.#postgres.supervised];
+    await Promise.all([...all, ...backing].map((supervised) => supervised?.kill()));
+  }
+
+  readonly control = async (asked: ControlRequest): Promise<ControlAnswer> => {
+    if (asked.command === 'status')
+      return {
+        ok: true,
+        message: this.#ready ? `The dashboard is at ${this.#gatewayUrl}` : 'It is starting.',
+      };
+    if (!this.#ready)
+      return { ok: false, message: 'Keyfleet is still starting; try again when it is ready.' };
+    return this.#fleet.control(asked);
+  };
+
+  #step<T>(name: string, work: (say: (message: string) => void) => Promise<T>): Promise<T> {
+    this.#stop.signal.throwIfAborted();
+    return this.#progress.step(name, work);
+  }
+
+  async #startServers(say: (message: string) => void): Promise<FoundServer> {
+    const [{ nats }] = await Promise.all([findServers(this.#layout, say), this.#postgres.start(this.#ports)]);
+    await this.#redis.start(this.#ports);
+    return nats;
+  }
+
+  async #plan(): Promise<Installation> {
+    this.#gatewayUrl = `http://127.0.0.1:${await this.#ports.get('gateway')}`;
+    this.#natsUrl = `tls://127.0.0.1:${await this.#ports.get('nats')}`;
+    return new Installation({
+      layout: this.#layout,
+      postgres: this.#postgres,
+      redis: this.#redis,
+      gatewayUrl: this.#gatewayUrl,
+      natsUrl: this.#natsUrl,
+    });
+  }
+
+  #runApp(app: string, entry: string, env: Settings): Promise<void> {
+    return runToEnd({
+      name: `${app} ${entry}`,
+      script: this.#layout.app(app, entry),
+      env,
+      logFile: this.#layout.log(entry),
+      cwd: this.#layout.root,
+      signal: this.#stop.signal,
+    });
+  }
+
+  async #startBroker(server: FoundServer): Promise<void> {
+    const configFile = this.#layout.in('nats', 'nats.conf');
+    this.#nats = natsBacking(this.#layout, { configFile, server, onEvent: this.#tell });
+    await this.#nats.start();
+  }
+
+  async #startFleet(): Promise<void> {
+    const { signal } = this.#stop;
+    const admin = new Admin(this.#gatewayUrl, ADMIN_EMAIL, secretFile(this.#layout.adminPasswordFile));
+    this.#orgs = await ensureOrgs(admin, DEMO_ORGS);
+    const context = {
+      layout: this.#layout,
+      admin,
+      gatewayUrl: this.#gatewayUrl,
+      signal,
+      onEvent: this.#tell,
+    };
+    this.#fleet = new Fleet(await placeAgents(demoAgents(this.#options.agents), this.#ports, context));
+    await this.#fleet.start(signal);
+    await this.#fleet.seed();
+    const ids = this.#fleet.agents.map((agent) => this.#fleet.idOf(agent));
+    await waitUntilOnline(admin, this.#orgs, { ids, signal });
+  }
+
+  /** A process that came back has a new pid, and whoever reads the run file must find it. */
+  readonly #tell = (event: SupervisedEvent): void => {
+    if (this.#stop.signal.aborted) return;
+    if (event.kind === 'started') {
+      if (!this.#ready) return;
+      this.#progress.say(`${event.name} is running again (pid ${event.pid}).`);
+      this.#writeRunFile();
+      return;
+    }
+    const verb = event.kind === 'failed' ? 'did not start' : 'ended';
+    const next =
+      event.againInMs === undefined
+        ? `; bring it back with: npm run agent -- start ${event.name.replace(/^agent /, '')}`
+        : `; starting it again in ${event.againInMs / 1_000} s`;
+    this.#progress.say(`${event.name} ${verb} (${event.reason})${next}`);
+  };
+
+  #writeRunFile(): void {
+    if (this.#ready) writeRunFile(this.#layout.runFile, this.#runFile());
+  }
+
+  #runFile(): RunFile {
+    const pidOf = (supervised: Supervised): number => supervised.current?.pid ?? 0;
+    return {
+      ready: true,
+      gateway: { url: this.#gatewayUrl },
+      nats: { url: this.#natsUrl },
+      postgres: { url: this.#postgres.url },
+      redis: { url: this.#redis.url },
+      eventStore: { driver: 'postgres', url: this.#postgres.urlFor('kf_store') },
+      admin: { email: ADMIN_EMAIL, passwordFile: this.#layout.adminPasswordFile },
+      orgs: this.#orgs.map(({ id, slug }) => ({ id, slug })),
+      agents: this.#fleet.agents.map((agent) => ({
+        id: this.#fleet.idOf(agent),
+        name: agent.place.demo.name,
+        org: agent.place.demo.org,
+        url: agent.place.url,
+        pid: pidOf(agent.supervised as Supervised),
+        apiKeyFile: agent.place.apiKeyFile,
+        caFile: agent.place.caFile,
+      })),
+      services: this.#services.map(({ name, operationsUrl, supervised }) => ({
+        name,
+        pid: pidOf(supervised as Supervised),
+        operationsUrl,
+      })),
+    };
+  }
+
+  #greet(): void {
+    const lines = [
+      '',
+      `  Dashboard   ${this.#gatewayUrl}`,
+      `  Sign in as  ${ADMIN_EMAIL}`,
+      `  Password    in ${this.#layout.adminPasswordFile}`,
+      '',
+      `  Ready: ${this.#progress.breakdown()}`,
+      '  Ctrl-C ends everything; the data stays in .keyfleet/.',
+      '',
+    ];
+    this.#progress.say(lines.join('\n'));
+  }
+}
+
+function portOf(url: string): number {
+  return Number(new URL(url).port);
+}

@@ -1,0 +1,36 @@
+import { mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+/** Where everything of the embedded installation lies: all of it under `.keyfleet/`, which may be deleted to begin anew. */
+export class Layout {
+  readonly root: string;
+  readonly state: string;
+
+  constructor(root: string) {
+    this.root = resolve(root);
+    this.state = join(this.root, '.keyfleet');
+    mkdirSync(this.state, { recursive: true, mode: 0o700 });
+  }
+
+  /** A path under `.keyfleet/`. */
+  in(...parts: readonly string[]): string {
+    return join(this.state, ...parts);
+  }
+
+  /** The built entry of an app, for example `app('registry', 'migrate')`. */
+  app(name: string, entry = 'main'): string {
+    return join(this.root, 'apps', name, 'dist', `${entry}.js`);
+  }
+
+  log(name: string): string {
+    return this.in('logs', `${name}.log`);
+  }
+
+  get runFile(): string {
+    return this.in('run.json');
+  }
+
+  get adminPasswordFile(): string {
+    return this.in('secrets', 'admin-password');
+  }
+}

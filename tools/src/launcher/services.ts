@@ -1,0 +1,58 @@
+import type { ManagedProcess } from '@keyfleet/embedded';
+import { type Installation, SERVICES, type ServiceName } from './installation.js';
+import type { Layout } from './layout.js';
+import { isReady, startNodeProcess } from './node-process.js';
+import type { Ports } from './ports.js';
+import { Supervised, type SupervisedEvent } from './supervised.js';
+
+export interface Service {
+  readonly name: ServiceName;
+  readonly operationsUrl: string;
+  readonly supervised: Supervised<ManagedProcess>;
+}
+
+/** The services of this build, in the order they are started. */
+export async function placeServices(options: {
+  layout: Layout;
+  installation: Installation;
+  ports: Ports;
+  signal: AbortSignal;
+  onEvent: (event: SupervisedEvent) => void;
+}): Promise<Service[]> {
+  const { layout, installation, ports, signal, onEvent } = options;
+  const placed: Service[] = [];
+  for (const name of SERVICES.filter((service) => installation.exists(service))) {
+    const port = await ports.get(`${name}-operations`);
+    const operationsUrl = `http://127.0.0.1:${port}`;
+    const launch = (): Promise<ManagedProcess> =>
+      startNodeProcess({
+        name,
+        script: layout.app(name),
+        cwd: layout.root,
+        logFile: layout.log(name),
+        env: installation.service(name, port),
+        ready: () => isReady(operationsUrl),
+        signal,
+      });
+    placed.push({
+      name,
+      operationsUrl,
+      supervised: new Supervised({ name, restart: true, launch, onEvent }),
+    });
+  }
+  return placed;
+}
+
+/** The registry lets the others and the agents in, so it is first; the rest start beside each other. */
+export async function startServices(
+  services: readonly Service[],
+  say: (message: string) => void,
+): Promise<void> {
+  const start = async ({ name, supervised }: Service): Promise<void> => {
+    const started = performance.now();
+    await supervised.start();
+    say(`${name} is ready (${((performance.now() - started) / 1_000).toFixed(1)} s)`);
+  };
+  for (const service of services.filter(({ name }) => name === 'registry')) await start(service);
+  await Promise.all(services.filter(({ name }) => name !== 'registry').map(start));
+}

@@ -1,0 +1,89 @@
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Answers on its operations port, and ends on SIGTERM and with its launcher like the real ones. */
+const SERVICE = `
+import { createServer } from 'node:http';
+const serve = (port, handler) => createServer(handler).listen(Number(port), '127.0.0.1');
+serve(process.env.KEYFLEET_OPERATIONS__PORT, (request, response) => response.writeHead(200).end('{}'));
+for (const event of ['SIGTERM', 'disconnect']) process.on(event, () => process.exit(0));
+`;
+
+/** Knows two organisations, lets anybody in with the right password, and calls every connected agent online. */
+const GATEWAY = `${SERVICE}
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+const orgs = [{ id: 'org_acme', slug: 'acme', name: 'Acme Bank' }];
+const bodyOf = async (request) => { let text = ''; for await (const chunk of request) text += chunk; return text ? JSON.parse(text) : {}; };
+const answers = {
+  'POST /api/v1/auth/login': (body) => body.password === readFileSync('.keyfleet/secrets/admin-password', 'utf8').trim() ? [200, {}] : [401, {}],
+  'GET /api/v1/orgs': () => [200, { items: orgs }],
+  'POST /api/v1/orgs': (body) => { const org = { id: 'org_' + body.slug, ...body }; orgs.push(org); return [201, org]; },
+};
+serve(process.env.KEYFLEET_HTTP__PORT, async (request, response) => {
+  const body = await bodyOf(request);
+  const path = request.url.split('?')[0];
+  const [, slug, what] = /^\\/api\\/v1\\/orgs\\/(\\w+)\\/([\\w-]+)$/.exec(path) ?? [];
+  const signedIn = request.headers.cookie === 'keyfleet_session=yes' || path.endsWith('/login');
+  let [status, answer] = answers[request.method + ' ' + path]?.(body) ?? [404, {}];
+  if (what === 'enrolment-tokens') [status, answer] = [201, { token: 'kfe_' + slug }];
+  if (what === 'agents') [status, answer] = [200, { items: ['payments-eu', 'payments-us', 'plant-one'].map((name) => ({ id: 'agt_' + name, name, state: 'online' })) }];
+  if (!signedIn) [status, answer] = [401, { code: 'auth.required' }];
+  response.writeHead(status, { 'set-cookie': 'keyfleet_session=yes; HttpOnly' }).end(JSON.stringify(answer));
+});
+`;
+
+/** Has its API behind TLS with a key file, and keeps secrets in memory. */
+const AGENT = `
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:https';
+import { join } from 'node:path';
+const directory = process.env.KEYFLEET_AGENT__DIRECTORY;
+const name = process.env.KEYFLEET_AGENT__NAME;
+if (!readFileSync(process.env.KEYFLEET_AGENT__ENROLMENT_TOKEN_FILE, 'utf8').startsWith('kfe_')) process.exit(9);
+mkdirSync(join(directory, 'tls'), { recursive: true });
+const [key, ca] = [join(directory, 'tls/key.pem'), join(directory, 'tls/ca.pem')];
+if (!existsSync(ca)) execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2',
+  '-subj', '/CN=agent', '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', ca], { stdio: 'ignore' });
+writeFileSync(join(directory, 'admin.key'), 'key-' + name);
+const secrets = new Set();
+createServer({ key: readFileSync(key), cert: readFileSync(ca) }, (request, response) => {
+  const known = request.headers.authorization === 'Bearer key-' + name;
+  const path = request.url.split('?')[0];
+  if (request.method === 'PUT') secrets.add(path);
+  const body = path.endsWith('/status') ? { agentId: 'agt_' + name, link: { state: 'connected' } } : { items: [...secrets] };
+  request.resume().on('end', () => response.writeHead(known ? 200 : 401).end(JSON.stringify(body)));
+}).listen(Number(process.env.KEYFLEET_AGENT__PORT), '127.0.0.1');
+for (const event of ['SIGTERM', 'disconnect']) process.on(event, () => process.exit(0));
+`;
+
+const MIGRATE = `
+import { readFileSync } from 'node:fs';
+if (!/^postgres:\\/\\/kf_owner:/.test(readFileSync(process.env.KEYFLEET_DATABASE__OWNER_URL_FILE, 'utf8'))) process.exit(1);
+`;
+
+const INIT = `
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+const directory = process.env.KEYFLEET_INIT__NATS_DIRECTORY;
+mkdirSync(directory, { recursive: true });
+writeFileSync(join(directory, 'nats.conf'), 'listen: "127.0.0.1:' + process.env.KEYFLEET_INIT__NATS_PORT + '"\\n');
+`;
+
+/** A checkout whose apps are small stand-ins: the launcher and the three servers are real. */
+export function fakeCheckout(root: string, vendorDirectory: string): void {
+  const write = (app: string, entry: string, text: string): void => {
+    const dist = join(root, 'apps', app, 'dist');
+    mkdirSync(dist, { recursive: true });
+    writeFileSync(join(root, 'apps', app, 'package.json'), '{"type":"module"}');
+    writeFileSync(join(dist, `${entry}.js`), text);
+  };
+  write('registry', 'migrate', MIGRATE);
+  write('registry', 'init', INIT);
+  for (const service of ['registry', 'policy', 'analytics', 'notify']) write(service, 'main', SERVICE);
+  write('gateway', 'main', GATEWAY);
+  write('agent', 'main', AGENT);
+  mkdirSync(join(root, '.keyfleet'), { recursive: true });
+  mkdirSync(vendorDirectory, { recursive: true });
+  symlinkSync(vendorDirectory, join(root, '.keyfleet', 'vendor'));
+}
