@@ -58,6 +58,11 @@ export function isAlive(sight: Sight): boolean {
   return sight !== 'stale' && sight !== 'late';
 }
 
+/** Whether two processes have been beating under this identity lately; what either says of itself is then in doubt. */
+export function isSuspected({ suspectedAt }: Boots, now: number): boolean {
+  return suspectedAt !== null && now - suspectedAt <= ALTERNATION_MS;
+}
+
 /** What one beat says about an agent, given its boots so far. Only order of arrival and receive time count. */
 export function observe(boots: Boots, beat: Sighting): Observation {
   const { current } = boots;

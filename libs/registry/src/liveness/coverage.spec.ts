@@ -12,9 +12,10 @@ function well(now: number, changes: Partial<Watch> = {}): Watch {
       { of: 'flush', at: now - 200 },
     ],
     clockStepped: false,
-    storeAway: false,
+    outage: false,
     firstOfProcess: false,
     agents: 10,
+    resumeTold: true,
     ...changes,
   };
 }
@@ -86,7 +87,7 @@ describe('covered time', () => {
   it('F2: a relapse within the window begins it anew and stays the same pause', () => {
     let coverage = watch(watching(100_000), well(130_000));
     coverage = watch(coverage, well(135_000, { agents: 2_000 }));
-    coverage = watch(coverage, well(140_000, { agents: 2_000, storeAway: true }));
+    coverage = watch(coverage, well(140_000, { agents: 2_000, proofs: [{ of: 'store', at: 0 }] }));
     expect(coverage).toMatchObject({ goodSince: null, episode: 1, reason: 'sweep-gap' });
   });
 
@@ -108,18 +109,34 @@ describe('covered time', () => {
     expect(watch(watching(100_000), ahead)).toMatchObject({ watching: false, reason: 'clock-step' });
   });
 
+  it('F2: a pause after a resumption nobody was told of is the same pause', () => {
+    const paused = watch(watching(100_000), well(130_000));
+    const resumed = watch(watch(paused, well(135_000)), well(140_000));
+    const again = watch(resumed, well(160_000, { resumeTold: false }));
+    expect(resumed).toMatchObject({ watching: true, episode: 1 });
+    expect(again).toMatchObject({ watching: false, episode: 1, pausedSince: paused.pausedSince });
+    expect(watch(resumed, well(160_000))).toMatchObject({
+      watching: false,
+      episode: 2,
+      pausedSince: 140_000,
+    });
+  });
+
   it('names what was wrong', () => {
     const late = (of: 'canary' | 'flush') => [
       { of: 'canary' as const, at: of === 'canary' ? 90_000 : 104_000 },
       { of: 'flush' as const, at: of === 'flush' ? 90_000 : 104_000 },
     ];
-    const reason = (changes: Partial<Watch>, now = 105_000) =>
-      watch(watching(100_000), well(now, changes)).reason;
+    const reason = (changes: Partial<Watch>, now = 105_000) => {
+      const coverage = watch(watching(100_000), well(now, changes));
+      return coverage.watching ? null : coverage.reason;
+    };
     expect(reason({ proofs: late('canary') })).toBe('canary-late');
     expect(reason({ proofs: late('flush') })).toBe('replica-stalled');
     expect(reason({ proofs: [{ of: 'flush', at: 105_000 }] })).toBe('canary-late');
-    expect(reason({ storeAway: true })).toBe('store-away');
-    expect(reason({ storeAway: true }, 200_000)).toBe('store-away');
+    expect(reason({ proofs: [...late('canary'), { of: 'store', at: 94_000 }] })).toBe('store-away');
+    expect(reason({ outage: true })).toBeNull();
+    expect(reason({ outage: true }, 200_000)).toBe('store-away');
     expect(reason({ firstOfProcess: true }, 200_000)).toBe('starting');
     expect(reason({}, 200_000)).toBe('sweep-gap');
   });
@@ -129,7 +146,7 @@ describe('covered time', () => {
       fc.record({
         ms: fc.integer({ min: -20_000, max: 40_000 }),
         canaryAge: fc.integer({ min: 0, max: 30_000 }),
-        storeAway: fc.boolean(),
+        resumeTold: fc.boolean(),
       }),
       { maxLength: 60 },
     );
@@ -139,10 +156,10 @@ describe('covered time', () => {
         let now = 1_030_000;
         let highest = coverage.provenUpTo as number;
         const start = { coveredMs: coverage.coveredMs, at: highest };
-        for (const { ms, canaryAge, storeAway } of all) {
+        for (const { ms, canaryAge, resumeTold } of all) {
           now += ms;
           const proofs = [{ of: 'canary' as const, at: now - canaryAge }];
-          const next = watch(coverage, well(now, { proofs, storeAway }));
+          const next = watch(coverage, well(now, { proofs, resumeTold }));
           expect(next.coveredMs).toBeGreaterThanOrEqual(coverage.coveredMs);
           highest = Math.max(highest, next.provenUpTo as number);
           coverage = next;

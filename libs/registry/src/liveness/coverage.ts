@@ -39,24 +39,26 @@ export const NEVER_WATCHED: Coverage = {
   resumedAt: null,
 };
 
-/** Something that went all the way at this moment, and what it means when it does not. */
+/** Something that went all the way at this moment: a canary, a replica's flush, a question to the store. */
 export interface Proof {
-  readonly of: 'canary' | 'flush';
+  readonly of: 'canary' | 'flush' | 'store';
   readonly at: number;
 }
 
 export interface Watch {
   readonly now: number;
-  /** Latest of each canary (through each broker node, from each replica) and of each replica's flush. */
+  /** Latest of each canary (through each broker node, from each replica), of each replica's flush and of the store. */
   readonly proofs: readonly Proof[];
   /** The clock of this process jumped since it last watched. */
   readonly clockStepped: boolean;
-  /** The store does not answer now, or did not since the last watch of this process. */
-  readonly storeAway: boolean;
+  /** Database or store failed this process since it last watched: that is why it comes late. */
+  readonly outage: boolean;
   /** This process has not watched before. */
   readonly firstOfProcess: boolean;
   /** Agents that may all have to reconnect after an outage. */
   readonly agents: number;
+  /** The store was told that the last pause is over. */
+  readonly resumeTold: boolean;
 }
 
 /** How long agents may take to come back: 200 a second, between 5 s and 2 min. The same window is told to agents. */
@@ -68,7 +70,7 @@ export function reconnectWindowMs(agents: number): number {
 export function watch(coverage: Coverage, seen: Watch): Coverage {
   const problem = findProblem(coverage, seen);
   const next = { ...coverage, lastWatchAt: seen.now };
-  if (coverage.watching) return problem ? pause(next, problem, seen.now) : credit(next, seen);
+  if (coverage.watching) return problem ? pause(next, problem, seen) : credit(next, seen);
   if (problem) return { ...next, goodSince: null, reason: coverage.reason ?? problem };
   const goodSince = coverage.goodSince ?? seen.now;
   if (seen.now - goodSince < reconnectWindowMs(seen.agents)) return { ...next, goodSince };
@@ -81,21 +83,16 @@ function credit(coverage: Coverage, { now, proofs }: Watch): Coverage {
   return { ...coverage, coveredMs: coverage.coveredMs + (upTo - from), provenUpTo: upTo };
 }
 
-function pause(coverage: Coverage, reason: PauseReason, now: number): Coverage {
-  return {
-    ...coverage,
-    watching: false,
-    episode: coverage.episode + 1,
-    pausedSince: Math.min(coverage.provenUpTo ?? now, now),
-    reason,
-    goodSince: null,
-    resumedAt: null,
-  };
+function pause(coverage: Coverage, reason: PauseReason, { now, resumeTold }: Watch): Coverage {
+  const paused = { ...coverage, watching: false, goodSince: null, resumedAt: null };
+  // Nobody was told that the pause before was over, so it was not.
+  if (!resumeTold && coverage.pausedSince !== null) return paused;
+  const pausedSince = Math.min(coverage.provenUpTo ?? now, now);
+  return { ...paused, episode: coverage.episode + 1, pausedSince, reason };
 }
 
 function findProblem(coverage: Coverage, seen: Watch): PauseReason | null {
-  if (seen.clockStepped) return 'clock-step';
-  return findGap(coverage, seen) ?? (seen.storeAway ? 'store-away' : findLateProof(seen));
+  return seen.clockStepped ? 'clock-step' : (findGap(coverage, seen) ?? findLateProof(seen));
 }
 
 function findGap({ lastWatchAt }: Coverage, seen: Watch): PauseReason | null {
@@ -105,15 +102,16 @@ function findGap({ lastWatchAt }: Coverage, seen: Watch): PauseReason | null {
   if (gap < -TOLERANCE_MS) return 'clock-step';
   if (gap <= TOLERANCE_MS) return null;
   if (seen.firstOfProcess) return 'starting';
-  return seen.storeAway ? 'store-away' : 'sweep-gap';
+  return seen.outage ? 'store-away' : 'sweep-gap';
 }
 
 function findLateProof({ now, proofs }: Watch): PauseReason | null {
   if (proofs.some(({ at }) => at - now > TOLERANCE_MS)) return 'clock-step';
-  const late = proofs.filter(({ at }) => now - at > TOLERANCE_MS);
-  if (late.some(({ of }) => of === 'flush')) return 'replica-stalled';
+  const late = new Set(proofs.filter(({ at }) => now - at > TOLERANCE_MS).map(({ of }) => of));
+  if (late.has('store')) return 'store-away';
+  if (late.has('flush')) return 'replica-stalled';
   const canaries = proofs.some(({ of }) => of === 'canary');
-  return late.length > 0 || !canaries ? 'canary-late' : null;
+  return late.has('canary') || !canaries ? 'canary-late' : null;
 }
 
 /**

@@ -1,5 +1,5 @@
 export type { Boot, Boots, Observation, Sight, Sighting } from './boots.js';
-export { isAlive, LATE_MS, NO_BOOTS, observe } from './boots.js';
+export { isAlive, isSuspected, LATE_MS, NO_BOOTS, observe } from './boots.js';
 export type { Coverage, PauseReason, Proof, Watch } from './coverage.js';
 export {
   coveredAt,

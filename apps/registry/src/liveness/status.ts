@@ -1,0 +1,61 @@
+import { type Clock, toTimestamp } from '@keyfleet/kernel';
+import type { Logger } from '@keyfleet/platform';
+import { type Coverage, TOLERANCE_MS } from '@keyfleet/registry/liveness';
+import type { LivenessMetrics } from './metrics.js';
+
+export interface StatusOptions {
+  readonly clock: Clock;
+  readonly logger: Pick<Logger, 'info' | 'warn' | 'error'>;
+  readonly metrics: LivenessMetrics;
+}
+
+/** What this process can say about detection, also while database and store are away. */
+export class DetectionStatus {
+  readonly #options: StatusOptions;
+  #coverage: Coverage | undefined;
+  #lookedAt = Number.NEGATIVE_INFINITY;
+  #failed = false;
+  #told: boolean | undefined;
+
+  constructor(options: StatusOptions) {
+    this.#options = options;
+  }
+
+  looked(coverage: Coverage): void {
+    this.#coverage = coverage;
+    this.#lookedAt = this.#options.clock.monotonic();
+    this.#failed = false;
+    this.#tell();
+  }
+
+  failed(): void {
+    this.#failed = true;
+    this.#tell();
+  }
+
+  get covered(): boolean {
+    const fresh = this.#options.clock.monotonic() - this.#lookedAt <= 2 * TOLERANCE_MS;
+    return fresh && !this.#failed && (this.#coverage?.watching ?? false);
+  }
+
+  /** For `/readyz`: why silence would not be noticed now. */
+  problem(): string | undefined {
+    if (this.covered) return undefined;
+    if (this.#failed || !this.#coverage) return 'blind: the database does not answer';
+    const { reason, pausedSince, goodSince } = this.#coverage;
+    const since = pausedSince === null ? '' : ` since ${toTimestamp(pausedSince)}`;
+    return `blind${since}: ${reason ?? 'no look for too long'}${goodSince === null ? '' : ', resuming'}`;
+  }
+
+  #tell(): void {
+    const { logger, metrics } = this.#options;
+    const covered = this.covered;
+    metrics.covered(covered, (this.#coverage?.coveredMs ?? 0) / 1_000);
+    if (this.#told === covered) return;
+    if (covered) logger.info('Detection is covered: silence of agents would be noticed');
+    // The first seconds of a process are no news.
+    else if (this.#told)
+      logger.error({ reason: this.problem() }, 'Detection is blind: agents are shown as unknown');
+    this.#told = covered;
+  }
+}

@@ -1,0 +1,202 @@
+import { randomUUID } from 'node:crypto';
+import { agentSubject } from '@keyfleet/contracts/messages';
+import type { EventStore, RecordedEvent } from '@keyfleet/event-store';
+import { createInMemoryEventStore } from '@keyfleet/event-store/in-memory';
+import { newId } from '@keyfleet/platform';
+import { closeSql, createSql, type Sql } from '@keyfleet/postgres';
+import { LAST_SEEN_TABLES } from '@keyfleet/registry/read-model';
+import { createTestDatabase, TestClock, type TestDatabase, testNats } from '@keyfleet/testing';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { type Liveness, type LivenessOptions, startLiveness } from '../liveness.js';
+
+type Nats = Awaited<ReturnType<typeof testNats>>;
+
+/** One simulated agent process: who it is, its boot and how far it counted. */
+export interface TestAgent {
+  readonly orgId: string;
+  readonly agentId: string;
+  bootId: string;
+  counter: number;
+  version: string;
+  alive: boolean;
+  /** Milliseconds into its 27 s cadence. */
+  readonly phase: number;
+}
+
+const CADENCE_MS = 27_000;
+const STEP_MS = 5_000;
+
+/** Real PostgreSQL and NATS, an event store in memory, and time that moves when told. */
+export class LivenessWorld {
+  readonly clock = new TestClock();
+  readonly store: EventStore = createInMemoryEventStore({ clock: this.clock });
+  readonly installationId = newId('ins');
+  readonly agents: TestAgent[] = [];
+  readonly errors: unknown[] = [];
+  readonly #open: (() => Promise<unknown>)[] = [];
+
+  private constructor(
+    readonly database: TestDatabase,
+    readonly sql: Sql,
+    readonly nats: Nats,
+    readonly fleet: NatsConnection,
+  ) {}
+
+  static async create(): Promise<LivenessWorld> {
+    const database = await createTestDatabase({
+      template: {
+        key: 'liveness',
+        prepare: async ({ url }) => {
+          const sql = createSql({ url, applicationName: 'prepare', max: 1 });
+          await sql.unsafe('create schema registry; grant usage on schema registry to kf_worker, kf_reader;');
+          await sql.unsafe(LAST_SEEN_TABLES);
+          await closeSql(sql);
+        },
+      },
+    });
+    const sql = createSql({ url: database.urlFor('kf_worker'), applicationName: 'world', max: 4 });
+    const nats = await testNats();
+    const world = new LivenessWorld(database, sql, nats, await connectTo(nats));
+    return world;
+  }
+
+  /** A registry replica whose steps are taken by `pass`. */
+  async replica(changes: Partial<LivenessOptions> = {}): Promise<TestReplica> {
+    const nats = await connectTo(this.nats);
+    const sql = createSql({
+      url: this.database.urlFor('kf_worker'),
+      applicationName: 'replica',
+      max: 4,
+      connectTimeoutMs: 1_000,
+    });
+    const liveness = await startLiveness({
+      sql,
+      store: this.store,
+      nats,
+      clock: this.clock,
+      installationId: this.installationId,
+      replicaId: `replica-${this.#open.length}`,
+      logger: {
+        info: () => {},
+        warn: ({ err }: { err?: unknown }) => this.errors.push(err),
+        error: () => {},
+      } as never,
+      loops: false,
+      ...changes,
+    });
+    let closed = false;
+    const close = async (leave = true): Promise<void> => {
+      if (closed) return;
+      closed = true;
+      if (leave) await liveness.close();
+      await nats.close();
+      await closeSql(sql, 100);
+    };
+    this.#open.push(close);
+    return { liveness, nats, close };
+  }
+
+  async enrol(count: number, orgId: string = newId('org')): Promise<TestAgent[]> {
+    const enrolled = Array.from({ length: count }, (_, index) => ({
+      orgId,
+      agentId: newId('agt'),
+      bootId: randomUUID(),
+      counter: 0,
+      version: '1.0.0',
+      alive: true,
+      phase: (index * 7_919) % CADENCE_MS,
+    }));
+    for (const agent of enrolled)
+      await this.store.append(`agent-${agent.agentId}`, 'no-stream', [toEnrolled(agent)]);
+    this.agents.push(...enrolled);
+    return enrolled;
+  }
+
+  /** Sends beats of these agents now and waits until the broker has handed them out. */
+  async beat(agents: readonly TestAgent[], replicas: readonly TestReplica[]): Promise<void> {
+    for (const agent of agents) {
+      agent.counter += 1;
+      this.fleet.publish(agentSubject(agent, 'hb'), JSON.stringify(this.heartbeat(agent)));
+    }
+    await this.fleet.flush();
+    for (const { nats } of replicas) await nats.flush();
+  }
+
+  heartbeat(agent: TestAgent): Record<string, unknown> {
+    return {
+      v: 1,
+      agentId: agent.agentId,
+      bootId: agent.bootId,
+      counter: agent.counter,
+      at: new Date(this.clock.now()).toISOString(),
+      agentVersion: agent.version,
+      journal: { epoch: 1, seq: 3, acknowledged: 3 },
+      policy: null,
+      secrets: 2,
+      storage: 'ok',
+      seal: 'unsealed',
+      latency: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+    };
+  }
+
+  /** Time goes by: agents that live beat on their cadence, replicas take their steps every 5 s. */
+  async pass(seconds: number, ...replicas: readonly TestReplica[]): Promise<void> {
+    for (let passed = 0; passed < seconds * 1_000; passed += STEP_MS) {
+      this.clock.advance(STEP_MS);
+      const now = this.clock.now();
+      const due = this.agents.filter(({ alive, phase }) => alive && (now + phase) % CADENCE_MS < STEP_MS);
+      await this.beat(due, replicas);
+      for (const { liveness } of replicas) await liveness.watch();
+      for (const { liveness } of replicas) await liveness.idle();
+    }
+  }
+
+  async events(...types: readonly string[]): Promise<readonly RecordedEvent[]> {
+    const { events } = await this.store.readAll({ limit: 100_000, filter: { types } });
+    return events;
+  }
+
+  async states(): Promise<Readonly<Record<string, number>>> {
+    const rows = await this.sql<{ state: string; n: number }[]>`
+      select state, count(*)::int as n from registry.agent_last_seen group by state`;
+    return Object.fromEntries(rows.map(({ state, n }) => [state, n]));
+  }
+
+  async close(): Promise<void> {
+    for (const close of this.#open) await close().catch(() => undefined);
+    await this.fleet.close();
+    await closeSql(this.sql, 100);
+    await this.nats.stop();
+    await this.database.drop();
+  }
+}
+
+export interface TestReplica {
+  readonly liveness: Liveness;
+  readonly nats: NatsConnection;
+  /** Without `leave` it is gone as if killed. */
+  close(leave?: boolean): Promise<void>;
+}
+
+function connectTo(nats: Nats): Promise<NatsConnection> {
+  return connect({ servers: nats.url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
+}
+
+function toEnrolled(agent: TestAgent) {
+  return {
+    id: newId('evt'),
+    type: 'AgentEnrolled',
+    v: 1,
+    data: {
+      agentId: agent.agentId,
+      name: 'site',
+      nkey: `U${'A'.repeat(55)}`,
+      labels: {},
+      version: agent.version,
+      tokenId: newId('etk'),
+      serial: '1',
+      certificateExpiresAt: '2026-01-02T00:00:00.000Z',
+    },
+    metadata: { orgId: agent.orgId, actor: agent.agentId, at: '2026-01-01T00:00:00.000Z' },
+  };
+}

@@ -1,0 +1,1 @@
+export { LAST_SEEN_TABLES } from './migrations.js';
