@@ -1,6 +1,12 @@
 export { canonicalJson } from './chain/canonical.js';
 export { canonicalEntry, chainEntry, sha256Hex, type UnhashedEntry } from './chain/entry.js';
-export { nkeyPublicKey, nkeySigner, verifyNkeySignature } from './nkey/signature.js';
+export {
+  newNkeySeed,
+  type NkeySigner,
+  nkeyPublicKey,
+  nkeySigner,
+  verifyNkeySignature,
+} from './nkey/signature.js';
 export type {
   CertificateAndKey,
   CertificateAuthority,

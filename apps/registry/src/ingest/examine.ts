@@ -1,6 +1,6 @@
 import { type JournalEntry, journalEntry, MAX_ENTRY_BYTES } from '@keyfleet/contracts';
 import { AgentEventRefused, type REFUSAL_REASONS } from '@keyfleet/contracts/events';
-import { canonicalEntry, sha256Hex } from '@keyfleet/crypto';
+import { canonicalEntry, canonicalJson, sha256Hex } from '@keyfleet/crypto';
 import type { NewEvent } from '@keyfleet/event-store';
 import { type EventMetadata, isId } from '@keyfleet/kernel';
 import { deriveId } from '@keyfleet/platform';
@@ -49,24 +49,47 @@ const SHA256 = /^[0-9a-f]{64}$/;
 const sha = (value: unknown): value is string => typeof value === 'string' && SHA256.test(value);
 
 /**
- * Judges each entry of a batch on its own. A bad one becomes `AgentEventRefused` in its place and the chain goes on by
- * the hashes the agent claims and has signed for; only where those cannot be read is the whole batch refused.
+ * Judges each entry of a batch on its own. A bad one becomes `AgentEventRefused` in its place and the chain goes on.
+ * The signature vouches for the last hash and each hash for what it is made of; so an entry that does not have its
+ * hash is not the agent's word, and then the whole batch is refused: whoever changed it on its way must not be able to
+ * have it taken for refused by us.
  */
 export function examineEntries(
   entries: readonly unknown[],
   owner: JournalOwner,
 ): PlacedEntry[] | Unplaceable {
   const placed: PlacedEntry[] = [];
+  const ids = new Set<string>();
   let before: ChainLink | undefined;
   for (const [index, entry] of entries.entries()) {
     const link = linkOf(entry);
     if (!link) return { unplaceable: `/entries/${index}` };
     if (before && link.seq !== before.seq + 1) return { unplaceable: `/entries/${index}/seq` };
     if (before && link.prev !== before.hash) return { unplaceable: `/entries/${index}/prev` };
-    placed.push(examine(entry, link, owner));
+    const examined = examine(entry as object, link, owner);
+    if (!examined) return { unplaceable: `/entries/${index}/hash` };
+    placed.push(once(examined, { entry: entry as object, link, owner, ids }));
     before = link;
   }
   return placed;
+}
+
+interface Judged {
+  readonly entry: object;
+  readonly link: ChainLink;
+  readonly owner: JournalOwner;
+  readonly ids: Set<string>;
+}
+
+/** An id names one event; the second entry that claims it is refused under an id of its own. */
+function once(placed: PlacedEntry, { entry, link, owner, ids }: Judged): PlacedEntry {
+  const { id } = placed.event;
+  if (!ids.has(id)) {
+    ids.add(id);
+    return placed;
+  }
+  const size = Buffer.byteLength(JSON.stringify(entry));
+  return refuse({ ...entry, id: undefined }, link, owner, { reason: 'schema', pointers: ['/id'], size });
 }
 
 export function linkOf(entry: unknown): ChainLink | undefined {
@@ -76,53 +99,47 @@ export function linkOf(entry: unknown): ChainLink | undefined {
   return { seq: seq as number, prev, hash };
 }
 
-function examine(entry: unknown, link: ChainLink, owner: JournalOwner): PlacedEntry {
+/** Undefined where the entry does not have the hash it claims. */
+function examine(entry: object, link: ChainLink, owner: JournalOwner): PlacedEntry | undefined {
   const parsed = journalEntry.safeParse(entry);
+  const text = parsed.success
+    ? canonicalOf(() => canonicalEntry(parsed.data))
+    : canonicalOf(() => unhashed(entry));
+  if (text === undefined || sha256Hex(text) !== link.hash) return undefined;
+  const size = Buffer.byteLength(text);
   if (!parsed.success)
-    return refuse(entry, link, owner, {
-      reason: 'schema',
-      pointers: pointersOf(parsed.error, entry),
-      size: roughSize(entry),
-    });
-  const refusal = judge(parsed.data, owner);
+    return refuse(entry, link, owner, { reason: 'schema', pointers: pointersOf(parsed.error, entry), size });
+  const refusal = judge(parsed.data, owner, size);
   if (refusal) return refuse(entry, link, owner, refusal);
   const { id, type, v, data, at } = parsed.data;
   return { ...link, event: { id, type, v, data, metadata: metadataOf(link, owner, at) } };
 }
 
-function judge(entry: JournalEntry, owner: JournalOwner): Refusal | undefined {
-  const text = canonicalOf(entry);
-  if (text === undefined) return { reason: 'schema', pointers: ['/data'], size: roughSize(entry) };
-  const size = Buffer.byteLength(text);
-  const refused = (reason: RefusalReason, ...pointers: string[]): Refusal => ({ reason, pointers, size });
-  if (size > MAX_ENTRY_BYTES) return refused('too-large');
-  if (entry.agentId !== owner.agentId) return refused('foreign-identity', '/agentId');
-  if (entry.orgId !== owner.orgId) return refused('foreign-identity', '/orgId');
-  if (entry.epoch !== owner.epoch) return refused('schema', '/epoch');
-  if (sha256Hex(text) !== entry.hash) return refused('schema', '/hash');
-  const schema = schemaOf(entry.type, entry.v);
-  if (schema === 'unknown-type') return refused(schema, '/type');
-  if (schema === 'unknown-version') return refused(schema, '/v');
-  const data = schema.safeParse(entry.data);
-  return data.success ? undefined : refused('schema', ...pointersOf(data.error, entry.data, '/data'));
+function unhashed(entry: object): string {
+  const { hash: _, ...rest } = entry as Record<string, unknown>;
+  return canonicalJson(rest);
 }
 
-/** Undefined where the data is nothing canonical JSON can say (a lone surrogate, bottomless nesting). */
-function canonicalOf(entry: JournalEntry): string | undefined {
+/** Undefined where it is nothing canonical JSON can say (a lone surrogate, bottomless nesting): nobody hashed that. */
+function canonicalOf(write: () => string): string | undefined {
   try {
-    return canonicalEntry(entry);
+    return write();
   } catch {
     return undefined;
   }
 }
 
-/** Good enough for a notice; 0 where it is nested too deep to be written. */
-function roughSize(entry: unknown): number {
-  try {
-    return Buffer.byteLength(JSON.stringify(entry));
-  } catch {
-    return 0;
-  }
+function judge(entry: JournalEntry, owner: JournalOwner, size: number): Refusal | undefined {
+  const refused = (reason: RefusalReason, ...pointers: string[]): Refusal => ({ reason, pointers, size });
+  if (size > MAX_ENTRY_BYTES) return refused('too-large');
+  if (entry.agentId !== owner.agentId) return refused('foreign-identity', '/agentId');
+  if (entry.orgId !== owner.orgId) return refused('foreign-identity', '/orgId');
+  if (entry.epoch !== owner.epoch) return refused('schema', '/epoch');
+  const schema = schemaOf(entry.type, entry.v);
+  if (schema === 'unknown-type') return refused(schema, '/type');
+  if (schema === 'unknown-version') return refused(schema, '/v');
+  const data = schema.safeParse(entry.data);
+  return data.success ? undefined : refused('schema', ...pointersOf(data.error, entry.data, '/data'));
 }
 
 function metadataOf({ prev, hash }: ChainLink, owner: JournalOwner, at: string): EventMetadata {

@@ -1,6 +1,6 @@
-import { createOperator, createUser, fromPublic } from '@nats-io/nkeys';
+import { createOperator, createUser, fromPublic, fromSeed } from '@nats-io/nkeys';
 import fc from 'fast-check';
-import { nkeyPublicKey, nkeySigner, verifyNkeySignature } from './signature.js';
+import { newNkeySeed, nkeyPublicKey, nkeySigner, verifyNkeySignature } from './signature.js';
 
 describe('NKey signatures', () => {
   it('agree with the NKey library in both directions', () => {
@@ -17,6 +17,21 @@ describe('NKey signatures', () => {
       }),
       { numRuns: 10 },
     );
+  });
+
+  it('come from seeds the library reads as we do', () => {
+    const seed = newNkeySeed();
+    expect(seed).toMatch(/^SU[A-Z2-7]{56}$/);
+    expect(fromSeed(Buffer.from(seed)).getPublicKey()).toBe(nkeySigner(seed).nkey);
+    expect(newNkeySeed()).not.toBe(seed);
+    const operator = Buffer.from(createOperator().getSeed()).toString();
+    for (const bad of [
+      '',
+      seed.slice(0, -1),
+      `${seed.slice(0, -1)}${seed.endsWith('A') ? 'B' : 'A'}`,
+      operator,
+    ])
+      expect(() => nkeySigner(bad)).toThrow(TypeError);
   });
 
   it('are of users only, with a right checksum', () => {

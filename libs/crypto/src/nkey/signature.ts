@@ -1,6 +1,4 @@
-import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
-import { Buffer } from 'node:buffer';
-import { fromSeed } from '@nats-io/nkeys';
+import { createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign, verify } from 'node:crypto';
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 const USER_PREFIX = 20 << 3;
@@ -21,6 +19,23 @@ function base32(text: string): Buffer {
     out[at++] = (value >> bits) & 0xff;
   }
   return out;
+}
+
+function toBase32(bytes: Buffer): string {
+  let text = '';
+  let bits = 0;
+  let value = 0;
+  for (const byte of bytes) {
+    value = ((value << 8) | byte) & 0xffff;
+    for (bits += 8; bits >= 5; bits -= 5) text += ALPHABET[(value >> (bits - 5)) & 31];
+  }
+  return bits > 0 ? text + ALPHABET[(value << (5 - bits)) & 31] : text;
+}
+
+function withChecksum(bytes: Buffer): string {
+  const sum = Buffer.alloc(2);
+  sum.writeUInt16LE(checksum(bytes));
+  return toBase32(Buffer.concat([bytes, sum]));
 }
 
 /** CRC-16/XMODEM, as NKeys carry it. */
@@ -56,10 +71,29 @@ export function verifyNkeySignature(key: KeyObject | string, text: string, signa
 
 const ED25519_PKCS8 = Buffer.from('302e020100300506032b657004220420', 'hex');
 
-/** Signs with a user NKey; the private key is made once and kept out of reach of whoever holds the signer. */
-export function nkeySigner(seed: string): { readonly nkey: string; sign(text: string): string } {
-  const nkey = fromSeed(Buffer.from(seed.trim(), 'latin1')).getPublicKey();
-  const raw = base32(seed.trim()).subarray(2, 34);
-  const key = createPrivateKey({ key: Buffer.concat([ED25519_PKCS8, raw]), format: 'der', type: 'pkcs8' });
+/** The first two bytes of a user's seed: its kind and the user's prefix, five bits into each other. */
+const SEED_PREFIX = Buffer.from([(18 << 3) | (USER_PREFIX >> 5), (USER_PREFIX & 31) << 3]);
+
+/** A fresh user seed (`SU…`); as secret as a private key. */
+export function newNkeySeed(): string {
+  return withChecksum(Buffer.concat([SEED_PREFIX, randomBytes(32)]));
+}
+
+export interface NkeySigner {
+  /** The public user NKey. */
+  readonly nkey: string;
+  /** Ed25519 signature of the text, base64url. */
+  sign(text: string): string;
+}
+
+/** Signs with a user NKey; throws TypeError where the seed is none. */
+export function nkeySigner(seed: string): NkeySigner {
+  const raw = base32(seed.trim());
+  const inOrder = raw.length === 36 && checksum(raw.subarray(0, 34)) === raw.readUInt16LE(34);
+  if (!inOrder || !raw.subarray(0, 2).equals(SEED_PREFIX)) throw new TypeError('not the seed of a user NKey');
+  const der = Buffer.concat([ED25519_PKCS8, raw.subarray(2, 34)]);
+  const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+  const spki = createPublicKey(key).export({ format: 'der', type: 'spki' });
+  const nkey = withChecksum(Buffer.concat([Buffer.from([USER_PREFIX]), spki.subarray(-32)]));
   return { nkey, sign: (text) => sign(null, Buffer.from(text), key).toString('base64url') };
 }

@@ -1,8 +1,7 @@
 import { join } from 'node:path';
-import { nkeyPublic, timestamp } from '@keyfleet/contracts';
+import { timestamp } from '@keyfleet/contracts';
 import { type AgentIdentity, agentIdentity } from '@keyfleet/contracts/http';
-import { nkeySigner } from '@keyfleet/crypto';
-import { createUser } from '@nats-io/nkeys';
+import { newNkeySeed, nkeySigner } from '@keyfleet/crypto';
 import { z } from 'zod';
 import { readIfThere, writeDurably } from './files.js';
 
@@ -74,11 +73,11 @@ export class IdentityStore {
 
   #loadKey(): AgentKey {
     const found = readIfThere(this.#seedPath)?.trim();
-    const seed = found ?? Buffer.from(createUser().getSeed()).toString('latin1');
+    const seed = found ?? newNkeySeed();
     if (!seedFile.safeParse(seed).success) throw new Error(`${this.#seedPath} does not hold an agent key.`);
     if (found === undefined) writeDurably(this.#seedPath, `${seed}\n`);
     const signer = nkeySigner(seed);
-    return { nkey: nkeyPublic.parse(signer.nkey), seed, sign: signer.sign };
+    return { nkey: signer.nkey, seed, sign: signer.sign };
   }
 }
 

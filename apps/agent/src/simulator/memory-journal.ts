@@ -1,0 +1,155 @@
+import { GENESIS_HASH, type JournalEntry } from '@keyfleet/contracts';
+import { chainEntry } from '@keyfleet/crypto';
+import type { Journal, JournalPosition } from '../link/journal/journal.js';
+
+/** What there is to tell, before it has a place. */
+export type NewEntry = Pick<JournalEntry, 'id' | 'type' | 'v' | 'at' | 'data'>;
+
+interface State {
+  readonly orgId: string;
+  readonly agentId: string;
+  /** Of the current epoch, in order; what was acknowledged and pruned is gone. */
+  readonly entries: readonly JournalEntry[];
+  readonly acknowledged: JournalPosition;
+}
+
+const NOBODY: State = {
+  orgId: '',
+  agentId: '',
+  entries: [],
+  acknowledged: { epoch: 0, seq: 0, hash: GENESIS_HASH },
+};
+
+/** A journal as the vault's, in memory: for agents that are simulated by the thousand and die with their process. */
+export class MemoryJournal implements Journal {
+  readonly #listeners = new Set<() => void>();
+  #state: State = NOBODY;
+
+  append(...bodies: readonly NewEntry[]): JournalEntry[] {
+    const { orgId, agentId, acknowledged } = this.#state;
+    const added: JournalEntry[] = [];
+    let { seq, hash: prev } = this.head();
+    for (const { id, type, v, at, data } of bodies) {
+      seq += 1;
+      const { epoch } = acknowledged;
+      const entry = chainEntry({ id, orgId, agentId, epoch, seq, type, v, at, data, prev });
+      prev = entry.hash;
+      added.push(entry);
+    }
+    this.#set({ entries: [...this.#state.entries, ...added] });
+    return added;
+  }
+
+  head(): JournalPosition {
+    const { entries, acknowledged } = this.#state;
+    return entries.at(-1) ?? acknowledged;
+  }
+
+  acknowledged(): JournalPosition {
+    return this.#state.acknowledged;
+  }
+
+  oldestSeq(): number | null {
+    return this.#state.entries[0]?.seq ?? null;
+  }
+
+  oldestPrev(): string | null {
+    return this.#state.entries[0]?.prev ?? null;
+  }
+
+  pending(limit: { entries: number; bytes: number }, after?: number): JournalEntry[] {
+    const { entries, acknowledged } = this.#state;
+    const first = entries[0]?.seq ?? 1;
+    const from = Math.max((after ?? acknowledged.seq) + 1 - first, 0);
+    const found = entries.slice(from, from + limit.entries);
+    let bytes = 0;
+    const fits = found.findIndex((entry, index) => {
+      bytes += Buffer.byteLength(JSON.stringify(entry));
+      return index > 0 && bytes > limit.bytes;
+    });
+    return fits < 0 ? found : found.slice(0, fits);
+  }
+
+  acknowledge(watermark: JournalPosition): boolean {
+    const { acknowledged } = this.#state;
+    if (!this.#has(watermark)) return false;
+    if (watermark.seq > acknowledged.seq) this.#set({ acknowledged: position(watermark) });
+    return true;
+  }
+
+  rewind(watermark: { seq: number; hash: string }): boolean {
+    const { epoch, seq } = this.#state.acknowledged;
+    const place = { ...watermark, epoch };
+    if (!this.#has(place)) return false;
+    if (watermark.seq < seq) this.#set({ acknowledged: position(place) });
+    return true;
+  }
+
+  startEpoch(next: { epoch: number; prev: string; rechainFrom: number | null }): void {
+    const { entries, acknowledged } = this.#state;
+    if (next.epoch <= acknowledged.epoch)
+      throw new RangeError('a new epoch must be higher than the one before');
+    const from = next.rechainFrom ?? Number.MAX_SAFE_INTEGER;
+    const moved = entries.filter(({ seq }) => seq >= from);
+    this.#set({ entries: [], acknowledged: { epoch: next.epoch, seq: 0, hash: next.prev } });
+    this.append(...moved);
+  }
+
+  identify({
+    orgId,
+    agentId,
+    epoch,
+    prev,
+  }: {
+    orgId: string;
+    agentId: string;
+    epoch: number;
+    prev: string;
+  }): void {
+    if (this.#state.agentId === agentId) return;
+    this.#set({ orgId, agentId, entries: [], acknowledged: { epoch, seq: 0, hash: prev } });
+  }
+
+  onAppend(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Drops everything acknowledged: nobody restores a control plane under a simulated fleet. */
+  prune(): void {
+    this.pruneTo(this.#state.acknowledged.seq);
+  }
+
+  pruneTo(seq: number): void {
+    const { entries, acknowledged } = this.#state;
+    const keepFrom = Math.min(seq, acknowledged.seq);
+    this.#set({ entries: entries.filter((entry) => entry.seq > keepFrom) });
+  }
+
+  /** An image of the disk, and the disk put back to it. */
+  image(): unknown {
+    return this.#state;
+  }
+
+  putBack(image: unknown): void {
+    this.#state = image as State;
+  }
+
+  #set(change: Partial<State>): void {
+    this.#state = { ...this.#state, ...change };
+    for (const listener of this.#listeners) queueMicrotask(listener);
+  }
+
+  #has({ epoch, seq, hash }: JournalPosition): boolean {
+    const { entries, acknowledged } = this.#state;
+    if (epoch !== acknowledged.epoch) return false;
+    if (seq === acknowledged.seq) return hash === acknowledged.hash;
+    const first = entries[0];
+    if (first && seq === first.seq - 1) return hash === first.prev;
+    return first !== undefined && entries[seq - first.seq]?.hash === hash;
+  }
+}
+
+function position({ epoch, seq, hash }: JournalPosition): JournalPosition {
+  return { epoch, seq, hash };
+}
