@@ -1,0 +1,4 @@
+export { errorCode, type PostgresFailure, postgresFailure, SessionLostError } from './failures.js';
+export type { Executor, Session } from './session.js';
+export { closeSql, createSql, type Sql, type SqlOptions } from './sql.js';
+export { beginTransaction, type TransactionOptions, transaction } from './transaction.js';

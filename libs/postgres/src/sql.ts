@@ -1,0 +1,80 @@
+import postgres from 'postgres';
+import { socketFactory } from './socket.js';
+import { knowArrays, TYPES, type Types } from './types.js';
+
+export type Sql = postgres.Sql<Types>;
+
+export interface SqlOptions {
+  readonly url: string;
+  /** Shown in `pg_stat_activity`: the service and what the pool is for. */
+  readonly applicationName: string;
+  /** Connections at most, and transactions at most; 10 by default. */
+  readonly max?: number;
+  /** A statement is ended after this long; 30 s by default, 0 for never. */
+  readonly statementTimeoutMs?: number;
+  /** A session that leaves a transaction open this long is ended, with its locks; 10 s by default. */
+  readonly idleInTransactionTimeoutMs?: number;
+  /** How long a statement waits for a lock; 10 s by default. */
+  readonly lockTimeoutMs?: number;
+  readonly connectTimeoutMs?: number;
+}
+
+/**
+ * A pool of connections, made as statements need them, and as many again for transactions. Times are RFC 3339 text,
+ * 64-bit integers bigint, and a lost connection is always a rejected statement.
+ * Transactions go through `transaction(sql, …)`: `begin` and `reserve` of the client do not survive lost connections.
+ */
+export function createSql(options: SqlOptions): Sql {
+  const sql = open(options);
+  transactionPools.set(sql, { options });
+  return sql;
+}
+
+/** Ends the pool: what runs may finish for a moment, then connections are cut. */
+export async function closeSql(sql: Sql, graceMs = 5_000): Promise<void> {
+  const timeout = graceMs / 1000;
+  await Promise.all([sql.end({ timeout }), transactionPools.get(sql)?.pool?.end({ timeout })]);
+}
+
+/**
+ * Transactions have connections of their own: on a shared one the client may send BEGIN behind other statements
+ * without reserving it, and these would then run inside the transaction.
+ */
+const transactionPools = new WeakMap<Sql, { readonly options: SqlOptions; pool?: Sql }>();
+
+export function transactionPool(sql: Sql): Sql {
+  const entry = transactionPools.get(sql);
+  if (!entry) throw new TypeError('Transactions need a pool made by createSql.');
+  entry.pool ??= open(entry.options);
+  return entry.pool;
+}
+
+function open(options: SqlOptions): Sql {
+  const sql: unknown = postgres(options.url, {
+    max: options.max ?? 10,
+    connect_timeout: Math.ceil((options.connectTimeoutMs ?? 10_000) / 1000),
+    types: TYPES,
+    fetch_types: false,
+    onnotice: () => {},
+    connection: {
+      application_name: options.applicationName,
+      TimeZone: 'UTC',
+      DateStyle: 'ISO',
+      statement_timeout: options.statementTimeoutMs ?? 30_000,
+      idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs ?? 10_000,
+      lock_timeout: options.lockTimeoutMs ?? 10_000,
+      options: PADDING,
+    },
+    // Options the client takes and its types do not know.
+    ...({ socket: socketFactory() } as object),
+  });
+  knowArrays(sql as Sql);
+  return sql as Sql;
+}
+
+/**
+ * A connection that ends between a write and its flush keeps the unsent bytes, and the client flushes what is below
+ * 1 KiB only by a timer it already cleared: each later attempt would time out. A start-up message beyond 1 KiB is
+ * flushed at once: the server refuses the stale bytes and the attempt after that one is clean.
+ */
+const PADDING = ' '.repeat(1024);
