@@ -100,6 +100,8 @@ export interface UsageMinute {
   readonly rows: readonly UsageCount[];
 }
 
+export type SealState = 'unsealed' | 'sealed';
+
 /** What happens together or not at all. */
 export interface Change {
   readonly secrets?: readonly SecretChange[];
@@ -108,6 +110,8 @@ export interface Change {
   readonly events?: readonly PreparedEvent[];
   readonly audit?: readonly AuditLine[];
   readonly usage?: readonly UsageCount[];
+  /** What the next start compares with. */
+  readonly seal?: SealState;
   /** These counts were put into that many further parts of their minute. */
   readonly reported?: {
     readonly minute: string;
@@ -143,11 +147,13 @@ export interface VaultStorage {
   /** In the order of their paths' bytes. */
   listSecrets(page: SecretPage): Promise<StoredSecret[]>;
   countSecrets(): Promise<number>;
-  /** Current versions in the order of paths, for those who must look at every value. */
-  currentVersions(page: { after?: string; limit: number }): Promise<StoredVersion[]>;
+  /** Current versions of at most so many bytes, in the order of paths, for those who must look at every short value. */
+  currentVersions(page: { after?: string; limit: number; maxSize: number }): Promise<StoredVersion[]>;
   /** Versions that are under another key than this one. */
   versionsNotUnder(keyId: string, limit: number): Promise<StoredVersion[]>;
   keys(): Promise<StoredKey[]>;
+  /** As it was last told; a new vault is unsealed. */
+  lastSeal(): Promise<SealState>;
   findApiKey(hash: string): Promise<ApiKey | undefined>;
   listApiKeys(): Promise<ApiKey[]>;
   /** Newest first. */

@@ -180,13 +180,26 @@ export function describeStorage(kind: string, make: () => Promise<StorageSubject
       const later = put('b', { version: 2 });
       await apply({ secrets: [put('a'), put('b'), put('c')] });
       await apply({ secrets: [later] });
-      const walked = await storage().currentVersions({ limit: 2 });
+      const walked = await storage().currentVersions({ limit: 2, maxSize: 99 });
       expect(walked.map(({ path, version: n }) => [path, n])).toEqual([
         ['a', 1],
         ['b', 2],
       ]);
       expect(walked[1]).toEqual(later.kind === 'put' ? later.version : undefined);
-      expect(await storage().currentVersions({ limit: 9, after: 'b' })).toMatchObject([{ path: 'c' }]);
+      expect(await storage().currentVersions({ limit: 9, after: 'b', maxSize: 99 })).toMatchObject([
+        { path: 'c' },
+      ]);
+      await apply({ secrets: [put('d', { size: 100 }), put('e', { size: 99 })] });
+      expect(await storage().currentVersions({ limit: 9, after: 'c', maxSize: 99 })).toMatchObject([
+        { path: 'e' },
+      ]);
+    });
+
+    it('remembers whether it was sealed', async () => {
+      expect(await storage().lastSeal()).toBe('unsealed');
+      await apply({ seal: 'sealed' });
+      subject = await subject.reopen();
+      expect(await storage().lastSeal()).toBe('sealed');
     });
 
     describe('keys', () => {

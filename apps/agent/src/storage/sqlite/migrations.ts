@@ -3,7 +3,7 @@ import type { SqliteDatabase } from './database.js';
 /** Released migrations are frozen; a change is a new one at the end. */
 const MIGRATIONS = [
   `
-  CREATE TABLE vault (id TEXT PRIMARY KEY) STRICT;
+  CREATE TABLE vault (id TEXT PRIMARY KEY, seal TEXT NOT NULL DEFAULT 'unsealed') STRICT;
 
   CREATE TABLE secrets (
     path TEXT PRIMARY KEY,

@@ -1,4 +1,5 @@
 import type {
+  SealState,
   SecretPage,
   StoredKey,
   StoredSecret,
@@ -32,8 +33,9 @@ export function createReads(handle: Handle) {
      WHERE path = ? AND version < ? ORDER BY version DESC LIMIT ?`,
   );
   const count = handle.prepare<[], number>('SELECT count(*) FROM secrets').pluck();
-  const currents = handle.prepare<[string, number], StoredVersion>(
-    `SELECT ${VERSION} FROM versions v JOIN secrets s USING (path, version) WHERE s.path > ? ORDER BY s.path LIMIT ?`,
+  const currents = handle.prepare<[string, number, number], StoredVersion>(
+    `SELECT ${VERSION} FROM versions v JOIN secrets s USING (path, version)
+     WHERE s.path > ? AND s.size <= ? ORDER BY s.path LIMIT ?`,
   );
   const otherKeys = handle.prepare<[string, string, number], StoredVersion>(
     `SELECT ${VERSION} FROM versions v WHERE key_id < ? OR key_id > ? LIMIT ?`,
@@ -42,6 +44,7 @@ export function createReads(handle: Handle) {
     `SELECT id, purpose, version, wrapped, master_key_id AS masterKeyId, state, created_at AS createdAt, encryptions
      FROM wrapped_keys ORDER BY purpose, version`,
   );
+  const seal = handle.prepare<[], SealState>('SELECT seal FROM vault').pluck();
   return {
     secret: (path: string) => {
       const row = secret.get(path);
@@ -53,7 +56,9 @@ export function createReads(handle: Handle) {
       versions.all(path, page.before ?? Number.MAX_SAFE_INTEGER, page.limit),
     secrets: createList(handle),
     count: () => count.get() as number,
-    currents: (page: { after?: string; limit: number }) => currents.all(page.after ?? '', page.limit),
+    currents: (page: { after?: string; limit: number; maxSize: number }) =>
+      currents.all(page.after ?? '', page.maxSize, page.limit),
+    seal: () => seal.get() as SealState,
     notUnder: (keyId: string, limit: number) => otherKeys.all(keyId, keyId, limit),
     keys: () => keys.all(),
     usage: createUsage(handle),

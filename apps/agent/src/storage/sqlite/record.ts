@@ -1,14 +1,16 @@
 import { GENESIS_HASH } from '@keyfleet/contracts';
 import { canonicalJson, hashEntry } from '@keyfleet/crypto';
 import type { AuditEntry, AuditLine } from '../../audit/entry.js';
-import type { Change, UsageCount } from '../port.js';
+import type { Change, UsageClass } from '../port.js';
 import type { Handle } from './database.js';
 
 /** Writes audit lines into their chain and counts usage, inside a transaction. */
 export function createRecord(handle: Handle): (changes: readonly Change[]) => void {
   const audit = auditLines(handle);
   const usage = usageCounts(handle);
+  const seal = handle.prepare('UPDATE vault SET seal = ?');
   return (changes) => {
+    for (const change of changes) if (change.seal) seal.run(change.seal);
     audit(changes.flatMap((change) => change.audit ?? []));
     usage(changes);
   };
@@ -55,21 +57,28 @@ function usageCounts(handle: Handle): (changes: readonly Change[]) => void {
     for (const { minute, text, count } of summed(changes)) add.run(minute, text, count);
     for (const { reported: told } of changes) {
       if (!told) continue;
-      for (const row of told.rows) take.run(row.count, told.minute, canonicalJson(row.of));
+      for (const row of told.rows) take.run(row.count, told.minute, textOf(row.of));
       clear.run(told.minute);
       reported.run(told.minute, told.parts);
     }
   };
 }
 
+/** Classes are kept by those who count, so each is written out once. */
+const texts = new WeakMap<UsageClass, string>();
+
+function textOf(of: UsageClass): string {
+  let text = texts.get(of);
+  if (text === undefined) texts.set(of, (text = canonicalJson(of)));
+  return text;
+}
+
 /** One row per class and minute, however many requests of a group were of it. */
 function summed(changes: readonly Change[]): Iterable<{ minute: string; text: string; count: number }> {
   const rows = new Map<string, { minute: string; text: string; count: number }>();
-  const texts = new Map<UsageCount['of'], string>();
   for (const change of changes)
     for (const { minute, of, count } of change.usage ?? []) {
-      const text = texts.get(of) ?? canonicalJson(of);
-      texts.set(of, text);
+      const text = textOf(of);
       const key = `${minute} ${text}`;
       const row = rows.get(key);
       if (row) row.count += count;

@@ -74,7 +74,7 @@ export class SqliteStorage implements VaultStorage {
     return this.#database.read(() => this.#reads.count());
   }
 
-  async currentVersions(page: { after?: string; limit: number }) {
+  async currentVersions(page: { after?: string; limit: number; maxSize: number }) {
     return this.#database.read(() => this.#reads.currents(page));
   }
 
@@ -84,6 +84,10 @@ export class SqliteStorage implements VaultStorage {
 
   async keys() {
     return this.#database.read(() => this.#reads.keys());
+  }
+
+  async lastSeal() {
+    return this.#database.read(() => this.#reads.seal());
   }
 
   async findApiKey(hash: string): Promise<ApiKey | undefined> {

@@ -1,0 +1,71 @@
+import type { KeyProvider } from '@keyfleet/crypto';
+import type { Clock } from '@keyfleet/kernel';
+import { Trail } from '../audit/trail.js';
+import { reportUsage } from '../audit/usage-report.js';
+import { KeyRotation } from '../keys/rotation.js';
+import type { Journal } from '../link/journal/journal.js';
+import { NameGuard } from '../names/guard.js';
+import { openSqlite } from '../storage/sqlite/open.js';
+import { Health } from './health.js';
+import { VaultKeys, type VaultParts } from './parts.js';
+import { lock, tellSeal, type UnsealReport, unseal } from './seal.js';
+import { Vault } from './vault.js';
+
+export interface VaultOptions {
+  /** The SQLite file. */
+  readonly file: string;
+  readonly clock: Clock;
+  /** Secret names never leave the agent in the clear. */
+  readonly hashPaths: boolean;
+  /** Hears of background work that had to stop. */
+  readonly onFailure: (error: unknown) => void;
+  readonly maxEncryptions?: number;
+}
+
+/** A vault with everything around it; sealed until `unseal`. */
+export interface AgentVault {
+  readonly vault: Vault;
+  readonly rotation: KeyRotation;
+  readonly journal: Journal;
+  readonly parts: VaultParts;
+  /** Rejects where the master key does not fit; the vault stays sealed and can be asked for its health. */
+  unseal(openProvider: (parts: VaultParts) => Promise<KeyProvider>): Promise<UnsealReport>;
+  /** Puts on record what changed about the seal since the last start. */
+  tellSeal(): Promise<void>;
+  lock(): Promise<void>;
+  /** Journals the usage of minutes that are over. */
+  reportUsage(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export function createVault(options: VaultOptions): AgentVault {
+  const { clock } = options;
+  const { storage, journal, database } = openSqlite(options.file, clock);
+  const guard = new NameGuard({ hashPaths: options.hashPaths });
+  const health = new Health();
+  const trail = new Trail({ storage, guard, health, clock });
+  database.onRefusal(() => trail.degraded());
+  const parts: VaultParts = { storage, trail, guard, health, clock, keys: new VaultKeys() };
+  const rotation = new KeyRotation(parts, options.onFailure);
+  const vault = new Vault(parts, () => rotation.beforeWrite());
+  return {
+    vault,
+    rotation,
+    journal,
+    parts,
+    unseal: async (openProvider) => {
+      const report = await unseal(parts, () => openProvider(parts), options.maxEncryptions);
+      rotation.resume();
+      return report;
+    },
+    tellSeal: () => tellSeal(parts),
+    lock: () => lock(parts),
+    reportUsage: () => reportUsage({ storage, guard, clock }),
+    close: async () => {
+      await rotation.close();
+      guard.close();
+      parts.keys.seal();
+      await storage.close();
+    },
+  };
+}

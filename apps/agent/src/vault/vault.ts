@@ -1,0 +1,248 @@
+import { SecretCreated, SecretDeleted, SecretRotated, SecretUpdated } from '@keyfleet/contracts/events';
+import { KeyfleetError } from '@keyfleet/kernel';
+import { type Caller, isAllowed, prefixesFor } from '../access/caller.js';
+import type { Operation } from '../audit/classes.js';
+import type { Action } from '../audit/entry.js';
+import { prepareEvent } from '../audit/prepare.js';
+import type { GuardedNames } from '../names/guard.js';
+import type { StoredSecret, StoredVersion, VersionMetadata } from '../storage/port.js';
+import { authorise, onRecord } from './authorise.js';
+import { type Alphabet, generateValue } from './generate.js';
+import type { VaultParts } from './parts.js';
+import { expectVersion, retrying, type Write, writeVersion } from './write.js';
+
+export interface PutRequest {
+  readonly path: string;
+  /** The caller's, to be wiped by the caller. */
+  readonly value: Buffer;
+  readonly tags?: Readonly<Record<string, string>>;
+  readonly expectedVersion?: number;
+}
+
+export interface GenerateRequest {
+  readonly path: string;
+  readonly length: number;
+  readonly alphabet: Alphabet;
+  readonly expectedVersion?: number;
+}
+
+/**
+ * What can be done with secrets. Every method takes who asks, decides before it looks, and answers only once what it
+ * did is on record. Errors are KeyfleetErrors: `auth.…`, `secret.…`, `vault.sealed`, `vault.degraded`.
+ */
+export class Vault {
+  readonly #parts: VaultParts;
+  readonly #beforeWrite: () => Promise<void>;
+
+  /** `beforeWrite` runs before each encryption: the place to replace a key that is spent. */
+  constructor(parts: VaultParts, beforeWrite: () => Promise<void>) {
+    this.#parts = parts;
+    this.#beforeWrite = beforeWrite;
+  }
+
+  async put(caller: Caller, request: PutRequest): Promise<StoredSecret & { readonly created: boolean }> {
+    const { path, expectedVersion } = request;
+    let action: Action = isAllowed(caller, 'update', path) ? 'update' : 'create';
+    const operation = () => ({ caller, action, path });
+    return onRecord(this.#parts.trail, operation, () =>
+      retrying(async () => {
+        const found = await this.#parts.storage.findSecret(path);
+        action = found ? 'update' : 'create';
+        authorise(operation());
+        expectVersion(found, expectedVersion);
+        const definition = found ? SecretUpdated : SecretCreated;
+        const written = await this.#write({
+          ...request,
+          operation: operation(),
+          found,
+          tell: (names, at, version) =>
+            prepareEvent(definition, { ...told(names, path, caller), version }, at),
+        });
+        return { ...written, created: !found };
+      }),
+    );
+  }
+
+  /** The value, in a buffer for the caller to wipe. */
+  async value(
+    caller: Caller,
+    path: string,
+    version?: number,
+  ): Promise<{ readonly version: number; readonly value: Buffer }> {
+    const operation: Operation = { caller, action: 'read', path };
+    return onRecord(
+      this.#parts.trail,
+      () => operation,
+      async () => {
+        const { row, value } = await this.#open(path, version);
+        try {
+          await this.#parts.trail.read(operation, row.version);
+        } catch (error) {
+          value.fill(0);
+          throw error;
+        }
+        return { version: row.version, value };
+      },
+    );
+  }
+
+  async metadata(caller: Caller, path: string): Promise<StoredSecret> {
+    return this.#read({ caller, action: 'metadata', path }, () => this.#find(path));
+  }
+
+  /** Newest first. */
+  async versions(
+    caller: Caller,
+    path: string,
+    page: { readonly before?: number; readonly limit: number },
+  ): Promise<{ readonly current: number; readonly items: VersionMetadata[] }> {
+    return this.#read({ caller, action: 'versions', path }, async () => {
+      const { version: current } = await this.#find(path);
+      return { current, items: await this.#parts.storage.listVersions(path, page) };
+    });
+  }
+
+  /** Those the caller may list; a caller who may list nothing is refused. */
+  async list(
+    caller: Caller,
+    page: { readonly prefix: string; readonly after?: string; readonly limit: number },
+  ): Promise<StoredSecret[]> {
+    const visible = prefixesFor(caller, 'list');
+    // The right to list is a matter of each secret; having it anywhere is enough to ask.
+    const asked: Operation = { caller, action: 'list', path: visible[0] || null };
+    return this.#read(
+      { ...asked, path: null },
+      () => this.#parts.storage.listSecrets({ ...page, visible }),
+      asked,
+    );
+  }
+
+  async remove(caller: Caller, path: string, expectedVersion?: number): Promise<void> {
+    const operation: Operation = { caller, action: 'delete', path };
+    const { trail, guard } = this.#parts;
+    await onRecord(
+      trail,
+      () => operation,
+      () =>
+        retrying(async () => {
+          this.#parts.keys.assertOpen();
+          const { version: expected } = await this.#expected(path, expectedVersion);
+          const deletion = { secrets: [{ kind: 'delete', path, expected } as const], version: expected };
+          await trail.commit(operation, deletion, (names, at) => [
+            prepareEvent(SecretDeleted, { ...told(names, path, caller), versions: expected }, at),
+          ]);
+        }),
+    );
+    guard.forget(path);
+  }
+
+  /** An older value as a new version. */
+  async rollback(
+    caller: Caller,
+    request: { readonly path: string; readonly version: number; readonly expectedVersion?: number },
+  ): Promise<StoredSecret> {
+    const { path } = request;
+    const operation = { caller, action: 'rollback', path } as const;
+    return onRecord(
+      this.#parts.trail,
+      () => operation,
+      () =>
+        retrying(async () => {
+          const found = await this.#expected(path, request.expectedVersion);
+          const { value } = await this.#open(path, request.version);
+          try {
+            return await this.#write({
+              operation,
+              found,
+              value,
+              tell: (names, at, version) =>
+                prepareEvent(SecretUpdated, { ...told(names, path, caller), version }, at),
+            });
+          } finally {
+            value.fill(0);
+          }
+        }),
+    );
+  }
+
+  /** A new random value as a new version; nobody sees it on the way. */
+  async rotate(caller: Caller, request: GenerateRequest): Promise<StoredSecret> {
+    const { path } = request;
+    const operation = { caller, action: 'rotate', path } as const;
+    const strategy = 'generated';
+    return onRecord(
+      this.#parts.trail,
+      () => operation,
+      () =>
+        retrying(async () => {
+          const found = await this.#expected(path, request.expectedVersion);
+          const value = generateValue(request.length, request.alphabet);
+          try {
+            return await this.#write({
+              operation,
+              found,
+              value,
+              tell: (names, at, version) =>
+                prepareEvent(SecretRotated, { ...told(names, path, caller), version, strategy }, at),
+            });
+          } finally {
+            value.fill(0);
+          }
+        }),
+    );
+  }
+
+  async #write(write: Write): Promise<StoredSecret> {
+    await this.#beforeWrite();
+    return writeVersion(this.#parts, write);
+  }
+
+  /** Decides about `asked`, which is the operation itself unless said otherwise. */
+  async #read<T>(operation: Operation, work: () => Promise<T>, asked: Operation = operation): Promise<T> {
+    const { trail, keys } = this.#parts;
+    try {
+      authorise(asked);
+      keys.assertOpen();
+      const result = await work();
+      await trail.read(operation);
+      return result;
+    } catch (error) {
+      await trail.failed(operation, error);
+      throw error;
+    }
+  }
+
+  async #find(path: string): Promise<StoredSecret> {
+    const found = await this.#parts.storage.findSecret(path);
+    if (!found) throw new KeyfleetError('secret.not-found');
+    return found;
+  }
+
+  async #expected(path: string, expectedVersion: number | undefined): Promise<StoredSecret> {
+    const found = await this.#find(path);
+    expectVersion(found, expectedVersion);
+    return found;
+  }
+
+  async #open(path: string, version?: number): Promise<{ row: StoredVersion; value: Buffer }> {
+    const { storage, keys } = this.#parts;
+    const { keyring } = keys.open;
+    // A row read just before a re-wrap may be under a key that is gone by now; it reads anew then.
+    for (let attempt = 1; attempt <= 3; attempt += 1) {
+      const row = await storage.findVersion(path, version);
+      if (!row) throw await this.#absent(path, version);
+      const value = keyring.decrypt(row);
+      if (value) return { row, value };
+    }
+    throw new KeyfleetError('vault.integrity', { detail: 'The key of this value is not in the vault.' });
+  }
+
+  async #absent(path: string, version?: number): Promise<KeyfleetError> {
+    const found = version === undefined ? undefined : await this.#parts.storage.findSecret(path);
+    return new KeyfleetError(found ? 'secret.version-not-found' : 'secret.not-found');
+  }
+}
+
+function told(names: GuardedNames, path: string, caller: Caller) {
+  return { path: names.path(path), principal: names.principal(caller.principal) };
+}
