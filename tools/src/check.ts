@@ -17,6 +17,7 @@ const CHECKS: readonly Check[] = [
   { name: 'directions', command: ['depcruise', 'libs', 'apps', 'tools/src'] },
   { name: 'dead code', command: ['knip', '--no-config-hints'] },
   { name: 'format', command: ['biome', 'ci', '.'] },
+  { name: 'lock file', command: ['node', 'tools/lock.mjs', '--check'] },
 ];
 
 interface Outcome {
@@ -26,8 +27,9 @@ interface Outcome {
 
 function run({ command }: Check): Promise<Outcome> {
   const [name = '', ...args] = command;
+  const file = name === 'node' ? process.execPath : join('node_modules', '.bin', name);
   return new Promise((resolve) => {
-    const child = spawn(join('node_modules', '.bin', name), args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
     const collect = (chunk: Buffer): void => {
       output += chunk.toString('utf8');

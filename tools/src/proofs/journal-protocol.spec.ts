@@ -1,0 +1,409 @@
+import { join } from 'node:path';
+import { setImmediate as soon } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { GENESIS_HASH, type JournalEntry, journalStream } from '@keyfleet/contracts';
+import { AgentEnrolled, make } from '@keyfleet/contracts/events';
+import { agentSubject } from '@keyfleet/contracts/messages';
+import { canonicalEntry, newNkeySeed, nkeySigner, sha256Hex } from '@keyfleet/crypto';
+import type { EventStore, RecordedEvent } from '@keyfleet/event-store';
+import { createInMemoryEventStore } from '@keyfleet/event-store/in-memory';
+import { KeyfleetError } from '@keyfleet/kernel';
+import { newId, systemClock } from '@keyfleet/platform';
+import { waitFor } from '@keyfleet/testing';
+import fc from 'fast-check';
+
+/**
+ * Both ends of the journal protocol as they are, the agent's upload against the registry's ingest and sync, with
+ * nothing between them but a line that loses, repeats and delays. No app may import another and tools may import none:
+ * this test stands between the two and loads each by its file.
+ */
+const file = (path: string) => join(fileURLToPath(new URL('../../../', import.meta.url)), path);
+
+type Agent = typeof import('../../../apps/agent/src/link/upload.js') &
+  typeof import('../../../apps/agent/src/link/sync.js') &
+  typeof import('../../../apps/agent/src/link/pace.js') &
+  typeof import('../../../apps/agent/src/simulator/memory-journal.js');
+type Plane = typeof import('../../../apps/registry/src/ingest/testing/plane.js');
+type Journal = InstanceType<Agent['MemoryJournal']>;
+
+let agentEnd: Agent;
+let planeEnd: Plane;
+
+beforeAll(async () => {
+  const load = (path: string) => import(file(path)) as Promise<object>;
+  agentEnd = Object.assign(
+    {},
+    await load('apps/agent/src/link/upload.ts'),
+    await load('apps/agent/src/link/sync.ts'),
+    await load('apps/agent/src/link/pace.ts'),
+    await load('apps/agent/src/simulator/memory-journal.ts'),
+  ) as Agent;
+  planeEnd = (await load('apps/registry/src/ingest/testing/plane.ts')) as Plane;
+});
+
+/** What happens to the two of them, step by step. */
+type Step =
+  | { readonly do: 'append'; readonly entries: number }
+  /** The next messages: lost on the way, answered into the void, or delivered twice. */
+  | { readonly do: 'lose-request' | 'lose-answer' | 'repeat'; readonly times: number }
+  | { readonly do: 'kill-agent' | 'kill-registry' | 'lose-commit-answer' | 'settle' }
+  /** The disk of the agent is put back to an earlier image. */
+  | { readonly do: 'image' | 'roll-back' | 'prune' }
+  /** The control plane is restored from a backup that has this share of its events. */
+  | { readonly do: 'restore'; readonly share: number };
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({ do: fc.constant('append' as const), entries: fc.integer({ min: 1, max: 150 }) }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constantFrom('lose-request' as const, 'lose-answer' as const, 'repeat' as const),
+      times: fc.integer({ min: 1, max: 3 }),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constantFrom('kill-agent', 'kill-registry', 'lose-commit-answer', 'settle'),
+    }) as fc.Arbitrary<Step>,
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constantFrom('image', 'roll-back', 'prune') }) as fc.Arbitrary<Step>,
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('restore' as const),
+      share: fc.double({ min: 0, max: 1, noNaN: true }),
+    }),
+  },
+);
+
+/** A store with a mistake in it, to see that the check would find one. */
+type Plant = (store: EventStore) => Pick<EventStore, 'appendBatch'>;
+
+class World {
+  readonly orgId = newId('org');
+  readonly agentId = newId('agt');
+  readonly key = nkeySigner(newNkeySeed());
+  #memory = createInMemoryEventStore({ clock: systemClock });
+  readonly store: EventStore;
+  readonly plane: ReturnType<Plane['startPlane']>;
+  readonly journal: Journal = new agentEnd.MemoryJournal();
+  /** Every entry the agent ever recorded, also those a rolled-back disk forgot. */
+  readonly recorded: string[] = [];
+  /** Entries the disk forgot before the control plane had them: nobody can bring them back. */
+  readonly forgotten = new Set<string>();
+  readonly line = { 'lose-request': 0, 'lose-answer': 0, repeat: 0 };
+  #loseCommitAnswers = 0;
+  #ends: ReturnType<World['plane']['replica']>;
+  #life: AbortController | undefined;
+  #running: Promise<void> = Promise.resolve();
+  #image: unknown;
+
+  constructor(plant: Plant = (store) => store) {
+    this.store = this.#forgetfulStore(plant);
+    this.plane = planeEnd.startPlane({ store: this.store, movesPerHour: Number.POSITIVE_INFINITY });
+    this.#ends = this.plane.replica();
+  }
+
+  async enrol(): Promise<void> {
+    const { agentId, orgId } = this;
+    const at = new Date(0).toISOString();
+    const fact = make(AgentEnrolled, {
+      ...{ agentId, name: 'site', nkey: this.key.nkey, labels: {}, version: '1.0.0', serial: '1' },
+      ...{ tokenId: newId('etk'), certificateExpiresAt: at },
+    });
+    const metadata = { orgId, actor: agentId, at };
+    await this.store.append(`agent-${agentId}`, 'no-stream', [{ ...fact, id: newId('evt'), metadata }]);
+    this.journal.identify({ orgId, agentId, epoch: 1, prev: GENESIS_HASH });
+    this.#image = this.journal.image();
+    this.startAgent();
+  }
+
+  /** Commits, and now and then dies before it says so. */
+  #forgetfulStore(plant: Plant): EventStore {
+    const appendBatch: EventStore['appendBatch'] = async (appends) => {
+      const results = await plant(this.#memory).appendBatch(appends);
+      if (this.#loseCommitAnswers === 0) return results;
+      this.#loseCommitAnswers -= 1;
+      throw new KeyfleetError('store.unavailable');
+    };
+    return new Proxy({} as EventStore, {
+      get: (_, name) =>
+        name === 'appendBatch'
+          ? appendBatch
+          : (Reflect.get(this.#memory, name) as () => unknown).bind(this.#memory),
+    });
+  }
+
+  startAgent(): void {
+    const life = new AbortController();
+    const { journal, key, agentId, orgId } = this;
+    const pace = agentEnd.pace(20_000);
+    const broker = {
+      connected: true,
+      publish: () => true,
+      request: (kind: string, payload: string) => this.#carry(kind as 'ev', payload, life.signal),
+    };
+    const store = { key, current: { agentId, orgId }, announce: () => {} };
+    type Options = ConstructorParameters<Agent['Upload']>[0];
+    const nothing = () => {};
+    const logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+    const about = { agentVersion: '1.0.0', bootId: '01932b1e-7c3a-7abc-8def-0123456789ab' };
+    const upload = new agentEnd.Upload({
+      ...{ journal, broker, pace, random: Math.random, logger, onAcknowledged: nothing, onRevoked: nothing },
+      store: store as unknown as Options['store'],
+      sync: () => agentEnd.sync({ ...about, broker, journal, store: store as unknown as Options['store'] }),
+    });
+    this.#life = life;
+    this.#running = upload.run(life.signal);
+    upload.reconnected();
+  }
+
+  async #carry(kind: 'ev' | 'rpc.sync', payload: string, signal: AbortSignal): Promise<Uint8Array> {
+    const lost = () => new Error('timeout');
+    await soon();
+    if (signal.aborted || this.#take('lose-request')) throw lost();
+    const subject = agentSubject(this, kind);
+    const { ingest, sync } = this.#ends;
+    const ask = () =>
+      kind === 'ev'
+        ? ingest.handle(subject, Buffer.from(payload))
+        : sync.handle(subject, Buffer.from(payload));
+    const answers = this.#take('repeat') ? await Promise.all([ask(), ask()]) : [await ask()];
+    if (signal.aborted || this.#take('lose-answer')) throw lost();
+    return Buffer.from(JSON.stringify(answers.at(-1)));
+  }
+
+  #take(name: keyof World['line']): boolean {
+    if (this.line[name] === 0) return false;
+    this.line[name] -= 1;
+    return true;
+  }
+
+  async killAgent(): Promise<void> {
+    this.#life?.abort();
+    await this.#running;
+  }
+
+  append(entries: number): void {
+    const data = { path: 'a/b', version: 1, principal: 'app:x' };
+    const at = '2026-03-01T10:00:00.000Z';
+    const added = Array.from({ length: entries }, () => ({
+      id: newId('evt'),
+      type: 'SecretUpdated',
+      v: 1,
+      at,
+      data,
+    }));
+    this.journal.append(...added);
+    this.recorded.push(...added.map(({ id }) => id));
+  }
+
+  async perform(action: Step): Promise<void> {
+    switch (action.do) {
+      case 'append':
+        return this.append(action.entries);
+      case 'kill-agent':
+        await this.killAgent();
+        return this.startAgent();
+      case 'kill-registry':
+        this.#ends = this.plane.replica();
+        return;
+      case 'lose-commit-answer':
+        this.#loseCommitAnswers += 1;
+        return;
+      case 'settle':
+        return this.settle();
+      case 'image':
+        this.#image = this.journal.image();
+        return;
+      case 'prune':
+        return this.journal.prune();
+      case 'roll-back':
+        return this.#rollBack();
+      case 'restore':
+        return this.#restore(action.share);
+      default:
+        this.line[action.do] += action.times;
+    }
+  }
+
+  async #rollBack(): Promise<void> {
+    await this.killAgent();
+    const had = new Set(this.#kept());
+    this.journal.putBack(this.#image);
+    const has = new Set(this.#kept());
+    for (const id of had) if (!has.has(id)) this.forgotten.add(id);
+    this.startAgent();
+  }
+
+  async #restore(share: number): Promise<void> {
+    const copy = createInMemoryEventStore({ clock: systemClock });
+    const { events } = await this.#memory.readAll({ limit: 1_000_000 });
+    const cut = Math.max(Math.floor(events.length * share), 1);
+    for (const { stream, revision, id, type, v, data, metadata } of events.slice(0, cut))
+      await copy.append(stream, revision === 0n ? 'no-stream' : revision - 1n, [
+        { id, type, v, data, metadata },
+      ]);
+    this.#memory = copy;
+    this.#ends = this.plane.replica();
+    const kept = new Set(this.#kept());
+    for (const { id, stream } of events.slice(cut))
+      if (stream.startsWith('journal-') && !kept.has(id)) this.forgotten.add(id);
+  }
+
+  #kept(): string[] {
+    return this.journal.pending({ entries: 1e6, bytes: 1e12 }, 0).map(({ id }) => id);
+  }
+
+  /** Until everything was acknowledged. */
+  async settle(): Promise<void> {
+    Object.assign(this.line, { 'lose-request': 0, 'lose-answer': 0, repeat: 0 });
+    this.#loseCommitAnswers = 0;
+    await waitFor(() => this.journal.head().seq === this.journal.acknowledged().seq, { what: 'the drain' });
+  }
+
+  async epochs(): Promise<(readonly RecordedEvent[])[]> {
+    const found: (readonly RecordedEvent[])[] = [];
+    const { epoch } = this.journal.head();
+    for (let n = 1; n <= epoch; n += 1)
+      found.push(await this.store.readStream(journalStream(this.agentId, n)));
+    return found;
+  }
+
+  /** What the proof is about. */
+  async check(): Promise<void> {
+    const epochs = await this.epochs();
+    const stored = epochs.flat().map(({ id }) => id);
+    expect(new Set(stored).size).toBe(stored.length);
+    const known = new Set(stored);
+    expect(this.recorded.filter((id) => !known.has(id) && !this.forgotten.has(id))).toEqual([]);
+    const hashes = new Set([GENESIS_HASH]);
+    for (const events of epochs) this.#checkEpoch(events, hashes);
+    expect(this.plane.errors).toEqual([]);
+    expect(this.plane.quarantine.kept).toEqual([]);
+  }
+
+  #checkEpoch(events: readonly RecordedEvent[], hashes: Set<string>): void {
+    let before: string | undefined;
+    const order = events.map(({ id }) => this.recorded.indexOf(id));
+    expect(order).toEqual([...order].sort((a, b) => a - b));
+    for (const [index, event] of events.entries()) {
+      const { prev, hash } = event.metadata.journal ?? { prev: '', hash: '' };
+      if (before === undefined) expect(hashes).toContain(prev);
+      else expect(prev).toBe(before);
+      expect(sha256Hex(canonicalEntry(entryOf(event, index + 1, prev)))).toBe(hash);
+      hashes.add(hash);
+      before = hash;
+    }
+  }
+}
+
+function entryOf(event: RecordedEvent, seq: number, prev: string): Omit<JournalEntry, 'hash'> {
+  const { id, type, v, metadata, stream } = event;
+  const [, agentId = '', epoch] = /^journal-(.*)\.(\d+)$/.exec(stream) ?? [];
+  const data = event.data as JournalEntry['data'];
+  return {
+    id,
+    orgId: metadata.orgId ?? '',
+    agentId,
+    epoch: Number(epoch),
+    seq,
+    type,
+    v,
+    at: metadata.at,
+    data,
+    prev,
+  };
+}
+
+async function live(steps: readonly Step[], plant?: Plant): Promise<World> {
+  const world = new World(plant);
+  await world.enrol();
+  for (const action of steps) {
+    await world.perform(action);
+    await soon();
+  }
+  await world.settle();
+  await world.killAgent();
+  await world.check();
+  return world;
+}
+
+describe('the two ends of the journal protocol', () => {
+  it('F9, F10, F12: lose no entry, store none twice, keep order and chain, whatever dies or gets lost in between', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+        await live(steps);
+      }),
+      { numRuns: 60 },
+    );
+  }, 120_000);
+
+  it('drain a long backlog in order', async () => {
+    const world = await live([{ do: 'append', entries: 5_000 }]);
+    expect((await world.epochs())[0]).toHaveLength(5_000);
+  });
+
+  it('keep both pasts of a rolled-back disk', async () => {
+    const world = await live([
+      { do: 'append', entries: 20 },
+      { do: 'settle' },
+      { do: 'image' },
+      { do: 'append', entries: 20 },
+      { do: 'settle' },
+      { do: 'roll-back' },
+      { do: 'append', entries: 7 },
+    ]);
+    expect((await world.epochs()).map(({ length }) => length)).toEqual([40, 7]);
+  });
+
+  it('send again what a restored control plane has forgotten', async () => {
+    const world = await live([
+      { do: 'append', entries: 40 },
+      { do: 'settle' },
+      { do: 'restore', share: 0.5 },
+      { do: 'append', entries: 1 },
+    ]);
+    expect((await world.epochs()).map(({ length }) => length)).toEqual([41]);
+  });
+
+  const forgets: Plant = (store) => ({
+    appendBatch: async (appends) =>
+      appends.length > 0 && Math.random() < 0.2
+        ? appends.map(({ events }) => ({
+            ...{ outcome: 'appended', position: '1', idempotent: false },
+            revision: BigInt(events.length - 1),
+          }))
+        : store.appendBatch(appends),
+  });
+  const takesAnything: Plant = (store) => ({
+    appendBatch: async (appends) => {
+      const revised = appends.map(async (append) => {
+        const revision = await store.streamRevision(append.stream);
+        return { ...append, expectedRevision: revision ?? ('no-stream' as const) };
+      });
+      return store.appendBatch(await Promise.all(revised));
+    },
+  });
+
+  it.each<[string, Plant]>([
+    ['acknowledges what it did not store', forgets],
+    ['appends without an expectation', takesAnything],
+  ])('are checked well enough to notice a store that %s', async (_name, plant) => {
+    const steps: Step[] = Array.from({ length: 12 }, () => [
+      { do: 'append', entries: 30 } as const,
+      { do: 'repeat', times: 1 } as const,
+      { do: 'kill-registry' } as const,
+    ]).flat();
+    const lives = Array.from({ length: 3 }, () => live(steps, plant));
+    const results = await Promise.allSettled(lives);
+    expect(results.filter(({ status }) => status === 'rejected')).not.toEqual([]);
+  });
+});
