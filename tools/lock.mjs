@@ -27,17 +27,22 @@ function isFound(packages, path, name) {
 function describe(name, version, parent) {
   const [, platform] = PLATFORM.exec(name) ?? [];
   const [, processor] = PROCESSOR.exec(name) ?? [];
-  const libc = name.includes('musl') ? 'musl' : name.endsWith('-gnu') ? 'glibc' : undefined;
-  return {
+  const entry = {
     version,
-    ...(processor && { cpu: [processor] }),
-    ...(parent.dev && { dev: true }),
-    ...(parent.devOptional && { devOptional: true }),
-    ...(platform === 'linux' && libc && { libc: [libc] }),
-    ...(parent.license && { license: parent.license }),
+    cpu: processor && [processor],
+    dev: parent.dev,
+    devOptional: parent.devOptional,
+    libc: platform === 'linux' ? libcOf(name) : undefined,
+    license: parent.license,
     optional: true,
-    ...(platform && { os: [platform] }),
+    os: platform && [platform],
   };
+  return Object.fromEntries(Object.entries(entry).filter(([, value]) => value !== undefined));
+}
+
+function libcOf(name) {
+  if (name.includes('musl')) return ['musl'];
+  return name.endsWith('-gnu') ? ['glibc'] : undefined;
 }
 
 const lock = JSON.parse(readFileSync(FILE, 'utf8'));
