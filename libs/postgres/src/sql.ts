@@ -53,6 +53,7 @@ function open(options: SqlOptions): Sql {
   const sql: unknown = postgres(options.url, {
     max: options.max ?? 10,
     connect_timeout: Math.ceil((options.connectTimeoutMs ?? 10_000) / 1000),
+    backoff: secondsBeforeAttempt,
     types: TYPES,
     fetch_types: false,
     onnotice: () => {},
@@ -70,6 +71,11 @@ function open(options: SqlOptions): Sql {
   });
   knowArrays(sql as Sql);
   return sql as Sql;
+}
+
+/** The client's own pauses grow to 20 s, which would be seconds of blindness after the server is back. */
+function secondsBeforeAttempt(attempt: number): number {
+  return (0.5 + Math.random() / 2) * Math.min(3 ** attempt / 100, 1);
 }
 
 /**

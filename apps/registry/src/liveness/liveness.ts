@@ -100,7 +100,7 @@ export async function startLiveness(options: LivenessOptions): Promise<Liveness>
     installationId,
     replicaId,
     canaries,
-    onChange: (tx, coverage) => notifyDetection(tx, installationId, coverage),
+    onChange: (tx) => notifyDetection(tx, installationId),
   });
   const beats = listenToAgents(
     nats,

@@ -4,8 +4,16 @@ import type { EventStore, RecordedEvent } from '@keyfleet/event-store';
 import { createInMemoryEventStore } from '@keyfleet/event-store/in-memory';
 import { newId } from '@keyfleet/platform';
 import { closeSql, createSql, type Sql } from '@keyfleet/postgres';
-import { LAST_SEEN_TABLES } from '@keyfleet/registry/read-model';
-import { createTestDatabase, TestClock, type TestDatabase, testNats } from '@keyfleet/testing';
+import { migrate, projectionsMigrations } from '@keyfleet/read-store';
+import { livenessMigrations } from '@keyfleet/registry/read-model';
+import {
+  createTestDatabase,
+  type FaultProxy,
+  startFaultProxy,
+  TestClock,
+  type TestDatabase,
+  testNats,
+} from '@keyfleet/testing';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { type Liveness, type LivenessOptions, startLiveness } from '../liveness.js';
 
@@ -47,24 +55,24 @@ export class LivenessWorld {
       template: {
         key: 'liveness',
         prepare: async ({ url }) => {
-          const sql = createSql({ url, applicationName: 'prepare', max: 1 });
-          await sql.unsafe('create schema registry; grant usage on schema registry to kf_worker, kf_reader;');
-          await sql.unsafe(LAST_SEEN_TABLES);
-          await closeSql(sql);
+          const projections = { owner: 'projections', migrations: projectionsMigrations };
+          await migrate({ ownerUrl: url, sets: [projections, livenessMigrations] });
         },
       },
     });
     const sql = createSql({ url: database.urlFor('kf_worker'), applicationName: 'world', max: 4 });
     const nats = await testNats();
-    const world = new LivenessWorld(database, sql, nats, await connectTo(nats));
+    const world = new LivenessWorld(database, sql, nats, await connectTo(nats.url));
     return world;
   }
 
-  /** A registry replica whose steps are taken by `pass`. */
+  /** A registry replica whose steps are taken by `pass`; its ways to broker and database can be cut. */
   async replica(changes: Partial<LivenessOptions> = {}): Promise<TestReplica> {
-    const nats = await connectTo(this.nats);
+    const broker = await startFaultProxy({ port: this.nats.port });
+    const database = await startFaultProxy({ port: Number(new URL(this.database.url).port) });
+    const nats = await connectTo(broker.through(this.nats.url));
     const sql = createSql({
-      url: this.database.urlFor('kf_worker'),
+      url: database.through(this.database.urlFor('kf_worker')),
       applicationName: 'replica',
       max: 4,
       connectTimeoutMs: 1_000,
@@ -82,18 +90,20 @@ export class LivenessWorld {
         error: () => {},
       } as never,
       loops: false,
+      canaryWaitMs: 40,
       ...changes,
     });
     let closed = false;
-    const close = async (leave = true): Promise<void> => {
+    const end = async (leave: boolean): Promise<void> => {
       if (closed) return;
       closed = true;
       if (leave) await liveness.close();
       await nats.close();
       await closeSql(sql, 100);
+      await Promise.all([broker.close(), database.close()]);
     };
-    this.#open.push(close);
-    return { liveness, nats, close };
+    this.#open.push(() => end(false));
+    return { liveness, nats, broker, database, close: () => end(true), kill: () => end(false) };
   }
 
   async enrol(count: number, orgId: string = newId('org')): Promise<TestAgent[]> {
@@ -119,7 +129,8 @@ export class LivenessWorld {
       this.fleet.publish(agentSubject(agent, 'hb'), JSON.stringify(this.heartbeat(agent)));
     }
     await this.fleet.flush();
-    for (const { nats } of replicas) await nats.flush();
+    // Where its way to the broker is cut, nothing comes.
+    for (const { nats } of replicas) await nats.flush().catch(() => undefined);
   }
 
   heartbeat(agent: TestAgent): Record<string, unknown> {
@@ -151,6 +162,14 @@ export class LivenessWorld {
     }
   }
 
+  /** Time goes by while no beat gets through. */
+  async passWithoutBeats(seconds: number, ...replicas: readonly TestReplica[]): Promise<void> {
+    const alive = this.agents.filter((agent) => agent.alive);
+    for (const agent of alive) agent.alive = false;
+    await this.pass(seconds, ...replicas);
+    for (const agent of alive) agent.alive = true;
+  }
+
   async events(...types: readonly string[]): Promise<readonly RecordedEvent[]> {
     const { events } = await this.store.readAll({ limit: 100_000, filter: { types } });
     return events;
@@ -174,12 +193,22 @@ export class LivenessWorld {
 export interface TestReplica {
   readonly liveness: Liveness;
   readonly nats: NatsConnection;
-  /** Without `leave` it is gone as if killed. */
-  close(leave?: boolean): Promise<void>;
+  /** Its ways to NATS and PostgreSQL. */
+  readonly broker: FaultProxy;
+  readonly database: FaultProxy;
+  close(): Promise<void>;
+  /** Says no goodbye. */
+  kill(): Promise<void>;
 }
 
-function connectTo(nats: Nats): Promise<NatsConnection> {
-  return connect({ servers: nats.url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
+/** Nothing goes through any more, as if the server behind had been stopped. */
+export function cut(proxy: FaultProxy): void {
+  proxy.set({ mode: 'refuse' });
+  proxy.reset();
+}
+
+function connectTo(url: string): Promise<NatsConnection> {
+  return connect({ servers: url, maxReconnectAttempts: -1, reconnectTimeWait: 20, reconnectJitter: 10 });
 }
 
 function toEnrolled(agent: TestAgent) {

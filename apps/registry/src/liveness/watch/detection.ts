@@ -70,7 +70,8 @@ export async function saveCoverage(tx: Executor, installationId: string, coverag
       covered_ms = ${Math.round(coverage.coveredMs)}, proven_up_to = ${time(coverage.provenUpTo)},
       last_watch_at = ${time(coverage.lastWatchAt)}, watching = ${coverage.watching},
       episode = ${coverage.episode}, paused_since = ${time(coverage.pausedSince)}, reason = ${coverage.reason},
-      good_since = ${time(coverage.goodSince)}, resumed_at = ${time(coverage.resumedAt)}
+      good_since = ${time(coverage.goodSince)}, resumed_at = ${time(coverage.resumedAt)},
+      touched_at = clock_timestamp()
     where installation_id = ${installationId}`;
 }
 

@@ -20,7 +20,7 @@ export interface WatcherOptions {
   readonly replicaId: string;
   readonly canaries: Pick<Canaries, 'isGone'>;
   /** Told in the transaction in which detection begins to pause or resumes. */
-  readonly onChange: (tx: Executor, coverage: Coverage) => Promise<void>;
+  readonly onChange: (tx: Executor) => Promise<void>;
 }
 
 export interface Look {
@@ -100,7 +100,7 @@ export class Watcher {
       }
       const coverage = watch(locked.coverage, await this.#see(tx, locked));
       await saveCoverage(tx, installationId, coverage);
-      if (coverage.watching !== locked.coverage.watching) await onChange(tx, coverage);
+      if (coverage.watching !== locked.coverage.watching) await onChange(tx);
       return { detection: { ...locked, coverage }, ours: true };
     });
     if (look.ours) this.#clockStepped = false;

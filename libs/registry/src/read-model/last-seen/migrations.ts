@@ -1,24 +1,8 @@
-/** Rows of an organisation: read by it alone, written by the workers. */
-function orgTable(table: string): string {
-  return `
-    alter table ${table} enable row level security;
-    alter table ${table} force row level security;
-    create policy organisation on ${table} for select to kf_reader
-      using (org_id = nullif(current_setting('app.org', true), ''));
-    create policy worker on ${table} for all to kf_worker using (true) with check (true);
-    grant select on ${table} to kf_reader;
-    grant select, insert, update, delete on ${table} to kf_worker;`;
-}
-
-/** Facts of the installation: everybody may read them. */
-function installationTable(table: string): string {
-  return `
-    grant select on ${table} to kf_reader;
-    grant select, insert, update, delete on ${table} to kf_worker;`;
-}
+import { type MigrationSet, orgTable, projectionMigration } from '@keyfleet/read-store';
+import { watchedAgents } from './watched-agents.js';
 
 /** What beats say, written through; no rebuild touches it. Room on each page keeps updates off the indexes. */
-export const LAST_SEEN_TABLES = `
+const LAST_SEEN = `
   create table registry.agent_last_seen (
     agent_id text primary key,
     org_id text not null,
@@ -67,8 +51,10 @@ export const LAST_SEEN_TABLES = `
     agent_ids text[] not null,
     revision bigint not null default -1
   );
-  ${orgTable('registry.fleet_silence')}
+  ${orgTable('registry.fleet_silence')}`;
 
+/** Facts of the installation: everybody may read whether we see. */
+const DETECTION = `
   create table registry.detection (
     installation_id text primary key,
     covered_ms bigint not null default 0,
@@ -82,7 +68,9 @@ export const LAST_SEEN_TABLES = `
     resumed_at timestamptz,
     announced_pause bigint not null default 0,
     announced_resume bigint not null default 0,
-    revision bigint not null default -1
+    revision bigint not null default -1,
+    -- By the clock of the database, for readers: a row nobody writes any more says nothing about now.
+    touched_at timestamptz not null default clock_timestamp()
   );
   create table registry.detection_replicas (
     replica_id text primary key,
@@ -94,27 +82,26 @@ export const LAST_SEEN_TABLES = `
     received_at timestamptz not null,
     primary key (replica_id, node)
   );
-  ${installationTable('registry.detection')}
-  ${installationTable('registry.detection_replicas')}
-  ${installationTable('registry.detection_canaries')}
+  grant select, insert, update, delete
+    on registry.detection, registry.detection_replicas, registry.detection_canaries to kf_worker;
+  grant select on registry.detection to kf_reader;
+  create view registry.detection_now with (security_invoker = true) as
+    select coalesce(bool_or(watching and touched_at > now() - interval '20 seconds'), false) as covered,
+      max(paused_since) filter (where not watching) as paused_since,
+      max(reason) filter (where not watching) as reason
+    from registry.detection;
+  grant select on registry.detection_now to kf_reader, kf_worker;`;
 
-  create table registry.watched_agents (
-    agent_id text primary key,
-    org_id text not null,
-    version text not null,
-    labels jsonb not null,
-    enrolled_at timestamptz not null,
-    offline_after int not null,
-    revoked boolean not null default false
-  );
-  create index watched_agents_org on registry.watched_agents (org_id, agent_id);
-  ${orgTable('registry.watched_agents')}
-  create table registry.watched_groups (
-    group_id text primary key,
-    org_id text not null,
-    selector text not null,
-    offline_after int
-  );
-  create index watched_groups_org on registry.watched_groups (org_id);
-  ${orgTable('registry.watched_groups')}
-`;
+/** Tables of liveness; after those of `projections`. */
+export const livenessMigrations: MigrationSet = {
+  owner: 'liveness',
+  migrations: [
+    {
+      name: '0000_schema',
+      up: 'create schema if not exists registry; grant usage on schema registry to kf_worker, kf_reader;',
+    },
+    { name: '0001_last_seen', up: LAST_SEEN },
+    { name: '0002_detection', up: DETECTION },
+    projectionMigration(watchedAgents, '0003_watched_agents'),
+  ],
+};

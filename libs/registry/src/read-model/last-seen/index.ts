@@ -1,1 +1,0 @@
-export { LAST_SEEN_TABLES } from './migrations.js';
