@@ -42,7 +42,7 @@ export class MemoryJournal implements Journal {
 
   head(): JournalPosition {
     const { entries, acknowledged } = this.#state;
-    return entries.at(-1) ?? acknowledged;
+    return position(entries.at(-1) ?? acknowledged);
   }
 
   acknowledged(): JournalPosition {
