@@ -27,6 +27,8 @@ export interface AgentVault {
   readonly vault: Vault;
   readonly rotation: KeyRotation;
   readonly journal: Journal;
+  /** Who the agent is; `null` before enrolment. */
+  identity(): { readonly orgId: string; readonly agentId: string } | null;
   readonly parts: VaultParts;
   /** Rejects where the master key does not fit; the vault stays sealed and can be asked for its health. */
   unseal(openProvider: (parts: VaultParts) => Promise<KeyProvider>): Promise<UnsealReport>;
@@ -52,6 +54,7 @@ export function createVault(options: VaultOptions): AgentVault {
     vault,
     rotation,
     journal,
+    identity: () => journal.identity(),
     parts,
     unseal: async (openProvider) => {
       const report = await unseal(parts, () => openProvider(parts), options.maxEncryptions);

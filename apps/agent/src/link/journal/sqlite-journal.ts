@@ -41,6 +41,11 @@ export class SqliteJournal implements Journal {
     );
   }
 
+  /** Who writes it; `null` before enrolment. */
+  identity(): JournalIdentity | null {
+    return this.#database.read(() => this.#state.read().identity ?? null);
+  }
+
   head(): JournalPosition {
     return this.#database.read(() => this.#head());
   }

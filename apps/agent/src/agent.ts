@@ -1,0 +1,210 @@
+import { randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { AgentStatus } from '@keyfleet/contracts/http';
+import { type Clock, isKeyfleetError } from '@keyfleet/kernel';
+import { type Logger, type Metrics, type Operations, startOperations } from '@keyfleet/platform';
+import { ensureRootKey } from './access/root-key.js';
+import { type Api, startApi } from './api/server.js';
+import { LocalTls } from './api/tls.js';
+import type { AgentConfig } from './config.js';
+import { writePrivateFile } from './files.js';
+import type { Link, LinkHost } from './link/host.js';
+import { startLink } from './link/index.js';
+import { Maintenance } from './maintenance.js';
+import { watchVault } from './metrics.js';
+import { type AgentVault, createVault } from './vault/create.js';
+import { fileKeyProvider } from './vault/seal.js';
+import { SELF } from './access/caller.js';
+
+export interface RunningAgent {
+  readonly url: string;
+  readonly caFile: string;
+  readonly operations: Operations;
+  close(): Promise<void>;
+}
+
+export interface AgentOptions {
+  readonly config: AgentConfig;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+const RENEW_CHECK_MS = 3_600_000;
+
+/** Starts a whole agent; resolves once it serves. The link connects in the background and is needed by nothing here. */
+export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
+  const { config, clock, logger, metrics } = options;
+  const { directory, name, host } = config.agent;
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const agent = createVault({
+    file: join(directory, 'vault.db'),
+    clock,
+    hashPaths: config.agent.hashSecretNames,
+    onFailure: (err) =>
+      logger.error({ err }, 'Re-wrapping values under the new key stopped; it will be tried again'),
+  });
+  await openVault(agent, directory, logger);
+  await ensureRootKey(agent.parts.storage, directory, clock.now());
+  const tls = new LocalTls({
+    directory: join(directory, 'tls'),
+    name,
+    names: [
+      ...new Set(['localhost', '127.0.0.1', '::1', name, ...concrete(host), ...config.agent.serverNames]),
+    ],
+    clock,
+  });
+  const link = await startLink(linkHost(options, agent));
+  const status = () => statusOf(options, agent, link);
+  const { port } = config.agent;
+  const certificate = await tls.certificate();
+  const api = await startApi({ agent, status, clock, logger, metrics, host, port, tls: certificate });
+  const renewal = setInterval(() => void renew(tls, api, logger), RENEW_CHECK_MS);
+  watchVault(metrics, agent);
+  const operations = await startOperations({
+    ...config.operations,
+    registry: metrics.registry,
+    checks: checks(agent),
+  });
+  const maintenance = new Maintenance({ agent, clock, logger, audit: config.agent.audit });
+  maintenance.start();
+  keepAgentFile(directory, agent, { url: api.url, caFile: tls.caFile, operationsUrl: operations.url });
+  return {
+    url: api.url,
+    caFile: tls.caFile,
+    operations,
+    close: async () => {
+      operations.setDraining();
+      clearInterval(renewal);
+      await api.close();
+      await maintenance.close();
+      await link.close();
+      await agent.close();
+      await operations.close();
+    },
+  };
+}
+
+/** Addresses that stand for all interfaces are no names for a certificate. */
+function concrete(host: string): string[] {
+  return host === '0.0.0.0' || host === '::' ? [] : [host];
+}
+
+/** A vault whose keys cannot be opened is sealed, not broken: it says so, and everything but secrets goes on. */
+async function openVault(agent: AgentVault, directory: string, logger: Logger): Promise<void> {
+  try {
+    const { unreadable } = await agent.unseal(({ storage }) =>
+      fileKeyProvider(storage, join(directory, 'master.key')),
+    );
+    if (unreadable > 0) logger.error({ unreadable }, 'Some stored values fail their integrity check');
+  } catch (error) {
+    if (!isKeyfleetError(error)) throw error;
+    logger.error(
+      { code: error.code, reason: error.message },
+      'The vault is sealed: its keys cannot be opened',
+    );
+  }
+  await agent.tellSeal();
+}
+
+function linkHost({ config, version, clock, logger }: AgentOptions, agent: AgentVault): LinkHost {
+  const { health } = agent.parts;
+  const { directory, name, labels, controlPlaneUrl, enrolmentTokenFile } = config.agent;
+  const secrets = countSecrets(agent);
+  return {
+    journal: agent.journal,
+    directory,
+    config: {
+      name,
+      labels,
+      agentVersion: version,
+      bootId: randomUUID(),
+      controlPlaneUrl,
+      enrolmentTokenFile,
+    },
+    clock,
+    logger,
+    commands: {
+      rotate: async (path) =>
+        void (await agent.vault.rotate(SELF, { path, length: 32, alphabet: 'alphanumeric' })),
+      lock: () => agent.lock(),
+    },
+    health: () => ({
+      storage: health.storage,
+      seal: health.seal,
+      secrets: secrets(),
+      latency: health.latency,
+    }),
+    onHealthChange: (listener) => health.onChange(listener),
+    policy: () => null,
+  };
+}
+
+/** As of the last entry: a beat cannot wait for a query. */
+function countSecrets({ parts, journal }: AgentVault): () => number {
+  let secrets = 0;
+  const count = () =>
+    void parts.storage.countSecrets().then(
+      (found) => {
+        secrets = found;
+      },
+      // A disk that refuses to be read is told of by its health.
+      () => undefined,
+    );
+  journal.onAppend(count);
+  count();
+  return () => secrets;
+}
+
+async function statusOf(
+  { config, version }: AgentOptions,
+  { parts, journal, identity: who }: AgentVault,
+  link: Link,
+): Promise<AgentStatus> {
+  const { epoch, seq } = journal.head();
+  const identity = who();
+  return {
+    name: config.agent.name,
+    version,
+    agentId: identity?.agentId ?? null,
+    orgId: identity?.orgId ?? null,
+    link: link.status(),
+    journal: { epoch, seq, acknowledged: journal.acknowledged().seq },
+    storage: parts.health.storage,
+    seal: parts.health.seal,
+    secrets: await parts.storage.countSecrets(),
+  };
+}
+
+function checks({ parts }: AgentVault) {
+  return {
+    storage: () => (parts.health.storage === 'ok' ? undefined : 'the disk refuses writes'),
+    seal: () => (parts.health.seal === 'unsealed' ? undefined : 'the vault is sealed'),
+  };
+}
+
+async function renew(tls: LocalTls, api: Api, logger: Logger): Promise<void> {
+  try {
+    api.useCertificate(await tls.certificate());
+  } catch (err) {
+    logger.error({ err }, 'The certificate of the API could not be renewed; it will be tried again');
+  }
+}
+
+/** Tells scripts where the agent is and, once it knows, who. */
+function keepAgentFile(directory: string, agent: AgentVault, about: object): void {
+  let written: string | null | undefined;
+  const write = () => {
+    const agentId = agent.identity()?.agentId ?? null;
+    if (agentId === written) return;
+    written = agentId;
+    writePrivateFile(
+      join(directory, 'agent.json'),
+      `${JSON.stringify({ ...about, pid: process.pid, agentId })}\n`,
+    );
+  };
+  agent.journal.onAppend(write);
+  write();
+}

@@ -1,0 +1,27 @@
+import { createLogger, createMetrics, createShutdown, loadConfig, systemClock } from '@keyfleet/platform';
+import { startAgent } from './agent.js';
+import { manageKeys } from './cli/keys.js';
+import { agentConfig } from './config.js';
+
+export const AGENT_VERSION = '0.1.0';
+
+// Whatever is made here is its owner's alone.
+process.umask(0o077);
+
+const [command, ...rest] = process.argv.slice(2);
+if (command === 'keys') process.exitCode = await manageKeys(rest);
+else await serve();
+
+async function serve(): Promise<void> {
+  const { value: config } = loadConfig(agentConfig);
+  const logger = createLogger({ service: 'agent', version: AGENT_VERSION, level: config.log.level });
+  const metrics = createMetrics({ service: 'agent', version: AGENT_VERSION });
+  const shutdown = createShutdown({ logger, endWithParent: config.parentWatch === 'ipc' });
+  if (config.parentWatch === 'stdin') {
+    process.stdin.once('end', () => void shutdown.begin('the launcher is gone'));
+    process.stdin.resume();
+  }
+  const agent = await startAgent({ config, version: AGENT_VERSION, clock: systemClock, logger, metrics });
+  shutdown.onShutdown('agent', () => agent.close());
+  logger.info({ url: agent.url, operationsUrl: agent.operations.url }, 'The agent serves');
+}
