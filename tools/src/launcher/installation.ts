@@ -34,20 +34,9 @@ export class Installation {
     return this.#databases(['owner']);
   }
 
-  /** Makes authority, broker configuration, service credentials and the first admin, as far as they are not there. */
-  init(natsPort: number): Settings {
-    const { layout, gatewayUrl } = this.#places;
-    secretFile(layout.adminPasswordFile);
-    return {
-      KEYFLEET_AUTHORITY__DIRECTORY: layout.in('authority'),
-      KEYFLEET_INIT__NATS_DIRECTORY: layout.in('nats'),
-      KEYFLEET_INIT__NATS_PORT: String(natsPort),
-      KEYFLEET_INIT__SERVICES_DIRECTORY: layout.in('services'),
-      KEYFLEET_INIT__GATEWAY_URL: gatewayUrl,
-      KEYFLEET_INIT__ADMIN_EMAIL: ADMIN_EMAIL,
-      KEYFLEET_INIT__ADMIN_PASSWORD_FILE: layout.adminPasswordFile,
-      ...this.#databases(['store', 'worker', 'identity']),
-    };
+  /** Makes the authority, the broker's configuration and the services' credentials, as far as they are not there. */
+  init(natsPort: number): readonly string[] {
+    return ['--directory', this.#places.layout.state, '--nats-port', String(natsPort)];
   }
 
   service(name: ServiceName, operationsPort: number): Settings {
@@ -99,9 +88,9 @@ export class Installation {
     return {
       KEYFLEET_NATS__URL: natsUrl,
       KEYFLEET_NATS__CREDENTIALS_FILE: file('nats.creds'),
-      KEYFLEET_NATS__CA_FILE: file('ca.pem'),
-      KEYFLEET_NATS__CERT_FILE: file('cert.pem'),
-      KEYFLEET_NATS__KEY_FILE: file('key.pem'),
+      KEYFLEET_NATS__CA_FILE: file('ca.crt'),
+      KEYFLEET_NATS__CERT_FILE: file('tls.crt'),
+      KEYFLEET_NATS__KEY_FILE: file('tls.key'),
     };
   }
 

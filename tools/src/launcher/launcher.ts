@@ -55,9 +55,9 @@ export class Launcher {
     removeRunFile(this.#layout.runFile);
     const found = await this.#step('servers', (say) => this.#startServers(say));
     const installation = await this.#plan();
-    await this.#step('migrations', () => this.#runApp('registry', 'migrate', installation.migrate()));
+    await this.#step('migrations', () => this.#run('registry', 'migrate', { env: installation.migrate() }));
     await this.#step('authority', () =>
-      this.#runApp('registry', 'init', installation.init(portOf(this.#natsUrl))),
+      this.#run('registry', 'init', { args: installation.init(portOf(this.#natsUrl)) }),
     );
     await this.#step('broker', () => this.#startBroker(found));
     await this.#step('services', async (say) => {
@@ -135,11 +135,12 @@ export class Launcher {
     });
   }
 
-  #runApp(app: string, entry: string, env: Settings): Promise<void> {
+  #run(app: string, entry: string, given: { env?: Settings; args?: readonly string[] }): Promise<void> {
     return runToEnd({
       name: `${app} ${entry}`,
       script: this.#layout.app(app, entry),
-      env,
+      env: given.env ?? {},
+      args: given.args,
       logFile: this.#layout.log(entry),
       cwd: this.#layout.root,
       signal: this.#stop.signal,
@@ -147,7 +148,7 @@ export class Launcher {
   }
 
   async #startBroker(server: FoundServer): Promise<void> {
-    const configFile = this.#layout.in('nats', 'nats.conf');
+    const configFile = this.#layout.in('nats', 'nats-server.conf');
     this.#nats = natsBacking(this.#layout, { configFile, server, onEvent: this.#tell });
     await this.#nats.start();
   }

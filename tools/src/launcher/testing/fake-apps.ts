@@ -65,9 +65,9 @@ if (!/^postgres:\\/\\/kf_owner:/.test(readFileSync(process.env.KEYFLEET_DATABASE
 const INIT = `
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-const directory = process.env.KEYFLEET_INIT__NATS_DIRECTORY;
-mkdirSync(directory, { recursive: true });
-writeFileSync(join(directory, 'nats.conf'), 'listen: "127.0.0.1:' + process.env.KEYFLEET_INIT__NATS_PORT + '"\\n');
+const [, directory, , port] = process.argv.slice(2);
+mkdirSync(join(directory, 'nats'), { recursive: true });
+writeFileSync(join(directory, 'nats', 'nats-server.conf'), 'listen: "127.0.0.1:' + port + '"\\n');
 `;
 
 /** A checkout whose apps are small stand-ins: the launcher and the three servers are real. */
