@@ -1,14 +1,15 @@
 export { type Listening, type ListenOptions, listenChanges } from './feed/listen.js';
+export { type Migration, MigrationDivergedError, type MigrationSet } from './migrations/history.js';
+export { type MigrateOptions, migrate } from './migrations/migrate.js';
+export { projectionMigration, retiredProjectionMigration } from './migrations/projection-tables.js';
 export {
   isMigrated,
-  type MigrateOptions,
-  type Migration,
-  MigrationDivergedError,
-  type MigrationSet,
-  migrate,
-} from './migrations/migrate.js';
-export { projectionMigration } from './migrations/projection-tables.js';
+  missingMigrations,
+  type WaitForMigrationsOptions,
+  waitForMigrations,
+} from './migrations/wait.js';
 export { Cursors } from './paging/cursor.js';
+export { type FilterField, type FilterFields, filterSql } from './paging/filter-sql.js';
 export {
   type Change,
   type ChangeNotice,

@@ -1,5 +1,6 @@
 import { closeSql, createSql, transaction } from '@keyfleet/postgres';
-import { MigrationDivergedError, migrate } from '../migrations/migrate.js';
+import { MigrationDivergedError } from '../migrations/history.js';
+import { migrate } from '../migrations/migrate.js';
 import { type NotesWorld, notesWorld, ORG_A, ORG_B } from '../testing/notes.js';
 import { compileScoped, type ScopedQuery, tenantQuery } from './tenant-query.js';
 import { tenancyViolations } from './violations.js';
