@@ -1,0 +1,43 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { askLauncher } from './launcher/control.js';
+import { Layout } from './launcher/layout.js';
+
+const USAGE = `npm run keyfleet -- <what>
+
+  status         whether an installation runs in this folder, and where
+  nats-config    what a NATS server you run yourself must load for this installation`;
+
+/** Exit codes: 0 done, 1 wrong use, 2 nothing runs here. */
+async function main([what, ...rest]: readonly string[]): Promise<number> {
+  if (what === 'status') return status();
+  if (what === 'nats-config') return natsConfig(rest);
+  process.stderr.write(`${USAGE}\n`);
+  return 1;
+}
+
+async function status(): Promise<number> {
+  try {
+    process.stdout.write(`${(await askLauncher({ command: 'status' })).message}\n`);
+    return 0;
+  } catch {
+    process.stderr.write('No Keyfleet runs in this folder; start it with: npm start\n');
+    return 2;
+  }
+}
+
+/** Printed by the registry: it alone reads the authority. */
+async function natsConfig(args: readonly string[]): Promise<number> {
+  const layout = new Layout(process.cwd());
+  const script = layout.app('registry', 'init');
+  const child = spawn(
+    process.execPath,
+    [script, '--directory', layout.state, '--print-nats-config', ...args],
+    { stdio: 'inherit' },
+  );
+  const [code] = (await once(child, 'exit')) as [number | null];
+  return code ?? 1;
+}
+
+process.exitCode = await main(process.argv.slice(2));
+process.disconnect?.();
