@@ -112,9 +112,12 @@ async function settleSome(
 }
 
 function toAppend(agent: DueAgent, facts: FactMaker): StreamAppend {
-  const events = dueFacts(agent).map((event, index) =>
-    facts.make(event, { orgId: agent.orgId, parts: [agent.agentId, String(agent.revision + BigInt(index))] }),
-  );
+  const events = dueFacts(agent).map((event, index) => {
+    const revision = String(agent.revision + BigInt(index));
+    // What the row holds until the fact is recorded, and no other row for this agent ever would.
+    const cause = event.type === 'AgentWentOffline' ? event.data.lastSeenAt : event.data.seenAt;
+    return facts.make(event, { orgId: agent.orgId, parts: [agent.agentId, revision, cause] });
+  });
   return { stream: livenessStream(agent.agentId), expectedRevision: expectation(agent.revision), events };
 }
 

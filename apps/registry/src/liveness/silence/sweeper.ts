@@ -45,7 +45,7 @@ export class Sweeper {
     if (coverage.watching) {
       await this.#adopt(coverage.coveredMs);
       silent = await claimSilent(sql, coverage.coveredMs);
-      await failpoint('liveness.after-claim');
+      if (silent > 0) await failpoint('liveness.after-claim');
     }
     const recorded = await this.settle();
     if (coverage.watching) await settleFleets(coverage.coveredMs, this.#agentFacts());

@@ -170,6 +170,14 @@ export class LivenessWorld {
     for (const agent of alive) agent.alive = true;
   }
 
+  /** As the projection of enrolments and groups would have it. */
+  async watch(agent: TestAgent, row: { offlineAfter: number; revoked?: boolean }): Promise<void> {
+    const at = new Date(this.clock.now());
+    await this.sql`
+      insert into registry.watched_agents_v1 (agent_id, org_id, version, labels, enrolled_at, offline_after, revoked)
+      values (${agent.agentId}, ${agent.orgId}, ${agent.version}, '{}', ${at}, ${row.offlineAfter}, ${row.revoked ?? false})`;
+  }
+
   async events(...types: readonly string[]): Promise<readonly RecordedEvent[]> {
     const { events } = await this.store.readAll({ limit: 100_000, filter: { types } });
     return events;
