@@ -3,10 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import cookie from '@fastify/cookie';
 import helmet from '@fastify/helmet';
-import { KeyfleetError } from '@keyfleet/kernel';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { serveDashboard } from './dashboard/dashboard.js';
 import { GatewayModule, type GatewayParts } from './gateway.module.js';
 import { ProblemFilter } from './http/problem.filter.js';
@@ -24,9 +23,16 @@ export interface GatewayEdge {
   readonly dashboard?: string;
 }
 
+/** Keeps the error handler set first: routes take the one they find when they are made. */
+class EdgeAdapter extends FastifyAdapter {
+  override setErrorHandler(): ReturnType<FastifyAdapter['setErrorHandler']> {
+    return this.getInstance();
+  }
+}
+
 /** The gateway as an application that is ready to listen. */
 export async function createGateway(parts: GatewayParts, edge: GatewayEdge): Promise<NestFastifyApplication> {
-  const adapter = new FastifyAdapter(serverOptions(edge));
+  const adapter = new EdgeAdapter(serverOptions(edge));
   const filter = new ProblemFilter(parts.logger);
   const app = await NestFactory.create<NestFastifyApplication>(GatewayModule.with(parts), adapter, {
     logger: false,
@@ -37,17 +43,13 @@ export async function createGateway(parts: GatewayParts, edge: GatewayEdge): Pro
   await app.register(cookie as never);
   await app.register(helmet as never, HEADERS as never);
   const fastify: FastifyInstance = adapter.getInstance();
+  // Bodies that cannot be read fail before Nest sees the request.
+  fastify.setErrorHandler((error, request, reply) => filter.answer(error, request, reply));
   const document = openApiDocument(app);
   fastify.get('/api/openapi.json', (_request, reply) => reply.send(document));
   fastify.get('/api/docs', (_request, reply) => reply.type('text/html').send(referencePage(document)));
   if (edge.dashboard !== undefined) await serveDashboard(fastify, edge.dashboard);
   await app.init();
-  const handle = (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
-    filter.answer(error, request, reply);
-  fastify.setErrorHandler(handle);
-  fastify.setNotFoundHandler((request, reply) =>
-    filter.answer(new KeyfleetError('request.unknown-operation'), request, reply),
-  );
   return app;
 }
 

@@ -39,9 +39,10 @@ export function accessOf(context: ExecutionContext): Access {
   return found;
 }
 
-/** HTTP: the request. GraphQL: the arguments array of this very resolver call. */
+/** HTTP: the request. GraphQL: the info object, which is one per resolver call. */
 export function accessKey(context: ExecutionContext): object {
-  return context.getType<'http' | 'graphql'>() === 'graphql' ? context.getArgs() : requestOf(context);
+  if (context.getType<'http' | 'graphql'>() === 'http') return requestOf(context);
+  return GqlExecutionContext.create(context).getInfo<object>();
 }
 
 /** Authenticates a request once, however many resolvers ask. */

@@ -36,7 +36,7 @@ const EventConnection = Connection('Event', EventObject);
 
 /** A list costs its page size times what one item costs. */
 const perItem = ({ args, childComplexity }: { args: Record<string, unknown>; childComplexity: number }) =>
-  5 + (typeof args['first'] === 'number' ? args['first'] : 50) * Math.max(1, childComplexity / 10);
+  5 + (typeof args['first'] === 'number' ? args['first'] : 50) * Math.max(1, childComplexity / 5);
 
 @ObjectType('Organisation')
 export class OrgObject {

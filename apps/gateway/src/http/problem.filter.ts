@@ -21,7 +21,7 @@ export class ProblemFilter implements ExceptionFilter {
     this.answer(error, request, reply);
   }
 
-  /** Also for errors that never reach Nest: unknown routes and unreadable bodies. */
+  /** Also for what fails before Nest sees the request. */
   answer(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const traceId = traceIdOf(request);
     if (isUnexpected(error)) {
