@@ -13,7 +13,7 @@ import type { LaunchOptions } from './options.js';
 import { Ports } from './ports.js';
 import type { Progress } from './progress.js';
 import { type RunFile, removeRunFile, writeRunFile } from './run-file.js';
-import { placeServices, type Service, startServices } from './services.js';
+import { placeServices, type Service, startServices, waitUntilReady } from './services.js';
 import type { Supervised, SupervisedEvent } from './supervised.js';
 
 const START_GRACE_MS = 5_000;
@@ -67,6 +67,7 @@ export class Launcher {
       await startServices(this.#services, say);
     });
     await this.#step('demo fleet', () => this.#startFleet());
+    await this.#step('detection', () => waitUntilReady(this.#services, this.#stop.signal));
     this.#ports.save();
     this.#ready = true;
     this.#writeRunFile();

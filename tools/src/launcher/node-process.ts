@@ -43,11 +43,25 @@ export function inherited(): Record<string, string> {
   );
 }
 
-/** Whether a process answers `/readyz` on its operations port. */
+/** Fulfilled by a service only some seconds after it serves: detection needs to have seen a while. */
+const LATER_CHECKS: readonly string[] = ['detection'];
+
+/** Whether a service does its work; what it can only know later may still be missing. */
+export async function isServing(operationsUrl: string): Promise<boolean> {
+  const failing = await failingChecks(operationsUrl);
+  return failing.every((name) => LATER_CHECKS.includes(name));
+}
+
+/** Whether every check of a service is fulfilled. */
 export async function isReady(operationsUrl: string): Promise<boolean> {
-  const response = await fetch(`${operationsUrl}/readyz`, { signal: AbortSignal.timeout(2_000) });
-  await response.arrayBuffer();
-  return response.ok;
+  return (await failingChecks(operationsUrl)).length === 0;
+}
+
+async function failingChecks(operationsUrl: string): Promise<string[]> {
+  const response = await fetch(`${operationsUrl}/readyz`, { signal: AbortSignal.timeout(3_000) });
+  const { failing } = (await response.json()) as { failing?: string[] };
+  if (response.ok) return [];
+  return failing?.length ? failing : ['ready'];
 }
 
 /** Runs a script to its end; its output goes to the log, and the end of it into the error when it fails. */

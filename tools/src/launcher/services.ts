@@ -1,7 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ManagedProcess } from '@keyfleet/embedded';
 import { type Installation, SERVICES, type ServiceName } from './installation.js';
 import type { Layout } from './layout.js';
-import { isReady, startNodeProcess } from './node-process.js';
+import { isReady, isServing, startNodeProcess } from './node-process.js';
 import type { Ports } from './ports.js';
 import { Supervised, type SupervisedEvent } from './supervised.js';
 
@@ -31,7 +32,7 @@ export async function placeServices(options: {
         cwd: layout.root,
         logFile: layout.log(name),
         env: installation.service(name, port),
-        ready: () => isReady(operationsUrl),
+        ready: () => isServing(operationsUrl),
         signal,
       });
     placed.push({
@@ -55,4 +56,17 @@ export async function startServices(
   };
   for (const service of services.filter(({ name }) => name === 'registry')) await start(service);
   await Promise.all(services.filter(({ name }) => name !== 'registry').map(start));
+}
+
+/** Until no check of any service fails, detection among them. */
+export async function waitUntilReady(services: readonly Service[], signal: AbortSignal): Promise<void> {
+  const until = performance.now() + 60_000;
+  for (const { name, operationsUrl } of services) {
+    while (!(await isReady(operationsUrl).catch(() => false))) {
+      signal.throwIfAborted();
+      if (performance.now() > until)
+        throw new Error(`${name} was not ready within 60 s; see ${operationsUrl}/readyz`);
+      await delay(100);
+    }
+  }
 }
