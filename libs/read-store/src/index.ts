@@ -18,12 +18,13 @@ export {
   type ProjectionTable,
   physicalName,
 } from './projection.js';
-export { announce as announceChanges } from './projections/commit.js';
+export { announceChanges, announceReset } from './projections/announce.js';
 export { type HostOptions, hostProjections, type ProjectionHost } from './projections/host.js';
-export { type ParkedStream, parkedStreams, replayParked } from './projections/park.js';
-export { type RunOptions, type RunStep, runProjection } from './projections/run.js';
+export { type ParkedStream, parkedStreams } from './projections/park.js';
+export { type ReplayOptions, type ReplayResult, replayParked } from './projections/replay.js';
+export { type RunOptions, type RunStep, rebuildProjection, runProjection } from './projections/run.js';
 export { projectionsMigrations } from './projections/schema.js';
-export { waitForPosition } from './projections/wait.js';
+export { type WaitOptions, waitForPosition } from './projections/wait.js';
 export { queryBuilder } from './tenancy/builder.js';
 export { orgOrInstallationTable, orgTable } from './tenancy/org-table.js';
 export { compileScoped, type ScopedQuery, tenantQuery } from './tenancy/tenant-query.js';

@@ -42,7 +42,7 @@ export interface ProjectionTable {
 export interface ChangeNotice {
   readonly readModel: string;
   readonly orgId: string | null;
-  /** Empty where too many changed to name them. */
+  /** Empty where any of them may have changed. */
   readonly ids: readonly string[];
   /** How far the read model is; `null` where it follows no position. */
   readonly position: Position | null;

@@ -7,7 +7,7 @@ export interface LeaseOptions {
   /** Unique per process and start. */
   readonly holder: string;
   /** 10 s by default, by the database's clock. */
-  readonly ttlMs?: number;
+  readonly ttlMs?: number | undefined;
 }
 
 export interface Lease {

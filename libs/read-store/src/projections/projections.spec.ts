@@ -4,7 +4,8 @@ import type { ChangeNotice } from '../projection.js';
 import { type NotesWorld, notesProjection, notesWorld, ORG_A, ORG_B } from '../testing/notes.js';
 import { commitStep, FencedError } from './commit.js';
 import { acquireLease, releaseLease, renewLease } from './lease.js';
-import { parkedStreams, replayParked } from './park.js';
+import { parkedStreams } from './park.js';
+import { replayParked } from './replay.js';
 import { type RunStep, runProjection } from './run.js';
 import { waitForPosition } from './wait.js';
 
@@ -31,6 +32,7 @@ function run(projection = notesProjection(), holder = 'one', leaseTtlMs = 10_000
     leaseTtlMs,
     renewEveryMs: 100,
     retryMs: 20,
+    switchEveryMs: 20,
     pauseMs: () => 1,
     signal: controller.signal,
     onStep: (step) => steps.push(step),
@@ -91,7 +93,7 @@ describe('a projection', () => {
     projection.poison = null;
     expect(
       await replayParked({ sql: world.worker, store: world.store, projection, stream: 'note-bad' }),
-    ).toBe(2);
+    ).toEqual({ outcome: 'replayed', events: 2 });
     expect(await reached(await world.write('note-bad', ORG_A, 'last'))).toBe(true);
     expect(await world.rows()).toEqual([
       { id: 'note-bad', text: 'last', changes: 4 },
@@ -108,7 +110,7 @@ describe('a projection', () => {
     if (!stale) throw new Error('no lease');
     const position = await world.write('note-1', ORG_A, 'x');
     const { events } = await world.store.readAll();
-    const step = { events, from: null, to: position, announce: true };
+    const step = { events, from: null, to: position };
     await expect(commitStep(world.worker, projection, stale, step)).rejects.toThrow(FencedError);
     expect(await renewLease(options, stale)).toBe(false);
     await releaseLease(options, stale);
@@ -136,7 +138,7 @@ describe('a projection', () => {
     if (!lease) throw new Error('no lease');
     const position = await world.write('note-1', ORG_A, 'x');
     const { events } = await world.store.readAll();
-    const step = { events, from: null, to: position, announce: false };
+    const step = { events, from: null, to: position };
     expect(await commitStep(world.worker, projection, lease, step)).toBe(1);
     await expect(commitStep(world.worker, projection, lease, step)).rejects.toThrow(FencedError);
     expect(await world.rows()).toEqual([{ id: 'note-1', text: 'x', changes: 1 }]);

@@ -1,144 +1,160 @@
 import { randomUUID } from 'node:crypto';
 import type { EventStore, Position } from '@keyfleet/event-store';
-import { type Sql, transaction } from '@keyfleet/postgres';
+import type { Sql } from '@keyfleet/postgres';
 import type { Projection } from '../projection.js';
+import { FencedError, type VersionState } from './commit.js';
 import { acquireLease, type Lease, type LeaseOptions, releaseLease, renewLease } from './lease.js';
+import { pause } from './pause.js';
+import type { Permits } from './permits.js';
+import { type SwitcherOptions, switchWhenLevel } from './switch.js';
 import { type ProjectionStep, Worker, type WorkerOptions } from './worker.js';
 
 export type RunStep =
   | ProjectionStep
-  | { readonly kind: 'waiting' | 'acquired' | 'lost' | 'switched' }
+  | {
+      /** For the lease; then the lease is ours; it went to another; readers have been switched to this version. */
+      readonly kind: 'waiting' | 'acquired' | 'lost' | 'switched';
+    }
+  /** It starts again by itself after a pause. */
   | { readonly kind: 'failed'; readonly error: unknown };
 
-export interface RunOptions {
+export interface RunOptions
+  extends Pick<WorkerOptions, 'batchSize' | 'tries' | 'pauseMs'>,
+    Pick<SwitcherOptions, 'abandonedAfterMs'> {
   /** As kf_worker. */
   readonly sql: Sql;
   readonly store: EventStore;
   readonly projection: Projection;
   readonly signal: AbortSignal;
-  readonly holder?: string;
   readonly onStep?: (step: RunStep) => void;
+  /** Unique per process and start; random by default. */
+  readonly holder?: string;
+  /** By the database's clock; 10 s by default, renewed every 3 s. */
   readonly leaseTtlMs?: number;
   readonly renewEveryMs?: number;
-  /** Pause after a failure and between attempts to get the lease. */
+  /** Between attempts to get the lease, and after a failure; doubles up to 30 s while nothing succeeds. 1 s by default. */
   readonly retryMs?: number;
-  readonly pauseMs?: WorkerOptions['pauseMs'];
-  readonly tries?: number;
+  /** Between looks whether readers can be switched to this version; 1 s by default. */
+  readonly switchEveryMs?: number;
+  /** How many versions are built at once. */
+  readonly building?: Permits;
 }
 
 const RENEW_MS = 3_000;
 const RETRY_MS = 1_000;
+const LONGEST_RETRY_MS = 30_000;
 
 /** Runs one projection for as long as the signal allows: waits for the lease, works, and starts again after any failure. */
 export async function runProjection(options: RunOptions): Promise<void> {
-  const { sql, projection, signal, onStep = () => undefined } = options;
-  const holder = options.holder ?? randomUUID();
-  const ttl = options.leaseTtlMs === undefined ? {} : { ttlMs: options.leaseTtlMs };
-  const leasing: LeaseOptions = {
-    sql,
-    projection: projection.name,
-    version: projection.version,
-    holder,
-    ...ttl,
-  };
+  const { signal, onStep = () => undefined, retryMs = RETRY_MS } = options;
+  const leasing = leaseOptions(options);
+  let failures = 0;
   let waiting = false;
   while (!signal.aborted) {
     try {
       const lease = await acquireLease(leasing);
-      if (lease) await hold(options, leasing, lease);
-      else if (!waiting) onStep({ kind: 'waiting' });
+      if (!lease && !waiting) onStep({ kind: 'waiting' });
       waiting = lease === null;
+      if (lease) await hold(options, leasing, lease, () => (failures = 0));
+      failures = 0;
     } catch (error) {
+      failures += 1;
       onStep({ kind: 'failed', error });
     }
-    await quiet(options.retryMs ?? RETRY_MS, signal);
+    await pause(Math.min(retryMs * 2 ** Math.max(0, failures - 1), LONGEST_RETRY_MS), signal);
   }
 }
 
-/** Works under the lease and renews it beside the work; returns when it is lost, when the run ends, or throws. */
-async function hold(options: RunOptions, leasing: LeaseOptions, lease: Lease): Promise<void> {
-  const { projection, sql, store, onStep = () => undefined } = options;
-  const lost = new AbortController();
-  const signal = AbortSignal.any([options.signal, lost.signal]);
+/** Builds a version beside the one in use and returns once readers were switched to it (or the signal ends it). */
+export async function rebuildProjection(options: RunOptions): Promise<void> {
+  const done = new AbortController();
+  if ((await checkpointOf(options)).state === 'current') return;
+  const onStep = (step: RunStep): void => {
+    options.onStep?.(step);
+    if (step.kind === 'switched') done.abort();
+  };
+  await runProjection({ ...options, onStep, signal: AbortSignal.any([options.signal, done.signal]) });
+}
+
+/** Works under the lease until it is lost or the run ends; throws where the work fails. */
+async function hold(
+  options: RunOptions,
+  leasing: LeaseOptions,
+  lease: Lease,
+  onProgress: () => void,
+): Promise<void> {
+  const { onStep = () => undefined } = options;
+  const stop = new AbortController();
+  const held = { ...options, lease, signal: AbortSignal.any([options.signal, stop.signal]) };
+  let lost = false;
+  const lose = (): void => {
+    lost = true;
+    stop.abort();
+  };
   const renewing = setInterval(() => {
-    renewLease(leasing, lease)
-      .then((kept) => kept || lost.abort())
-      // Whether it is still ours is not known; the fence at commit decides, and the next renewal tells.
-      .catch(() => undefined);
+    // Where the database does not answer, whether it is still ours is not known; the fence at commit decides.
+    renewLease(leasing, lease).then(
+      (kept) => kept || lose(),
+      () => undefined,
+    );
   }, options.renewEveryMs ?? RENEW_MS);
   try {
-    const start = await checkpoint(sql, projection);
-    let building = start.state === 'building';
     onStep({ kind: 'acquired' });
-    const worker = new Worker({
-      sql,
-      store,
-      projection,
-      lease,
-      position: start.position,
-      announce: () => !building,
-      signal,
-      onStep,
-      ...(options.pauseMs ? { pauseMs: options.pauseMs } : {}),
-      ...(options.tries ? { tries: options.tries } : {}),
-    });
-    await worker.run(async () => {
-      if (building && (await trySwitch(options, worker.position))) {
-        building = false;
-        onStep({ kind: 'switched' });
-      }
-    });
-    if (lost.signal.aborted) onStep({ kind: 'lost' });
+    const report = (step: ProjectionStep): void => {
+      onProgress();
+      onStep(step);
+    };
+    await Promise.all(
+      [work(held, report), keepSwitched(held)].map((part) => part.finally(() => stop.abort())),
+    );
+  } catch (error) {
+    if (!(error instanceof FencedError)) throw error;
+    lost = true;
   } finally {
     clearInterval(renewing);
+    stop.abort();
     await releaseLease(leasing, lease).catch(() => undefined);
   }
+  if (lost) onStep({ kind: 'lost' });
+}
+
+interface Held extends RunOptions {
+  readonly lease: Lease;
+}
+
+async function work(held: Held, onStep: (step: ProjectionStep) => void): Promise<void> {
+  const { position, state } = await checkpointOf(held);
+  const permit = state === 'building' ? await held.building?.take(held.signal) : undefined;
+  try {
+    await new Worker({ ...held, position, onStep }).run();
+  } finally {
+    permit?.();
+  }
+}
+
+function keepSwitched(held: Held): Promise<void> {
+  const { onStep, switchEveryMs: everyMs } = held;
+  return switchWhenLevel({ ...held, everyMs, onSwitched: () => onStep?.({ kind: 'switched' }) });
+}
+
+function leaseOptions({ sql, projection, holder, leaseTtlMs: ttlMs }: RunOptions): LeaseOptions {
+  return {
+    sql,
+    projection: projection.name,
+    version: projection.version,
+    holder: holder ?? randomUUID(),
+    ttlMs,
+  };
 }
 
 interface Checkpoint {
   readonly position: Position | null;
-  readonly state: 'building' | 'current' | 'retired';
+  readonly state: VersionState;
 }
 
-async function checkpoint(sql: Sql, { name, version }: Projection): Promise<Checkpoint> {
-  const [row] = await sql<Checkpoint[]>`select position, state from projections.checkpoints
-    where projection = ${name} and version = ${version}`;
-  if (!row)
-    throw new Error(`The tables of ${name} version ${version} are not there yet; run the migrations.`);
+async function checkpointOf({ sql, projection: { name, version } }: RunOptions): Promise<Checkpoint> {
+  const [row] = await sql<Checkpoint[]>`
+    select position, state from projections.checkpoints where projection = ${name} and version = ${version}`;
+  if (!row) throw new Error(`The tables of ${name} version ${version} are not there; run the migrations.`);
   return row;
-}
-
-/** Switches in one transaction once the new version is not behind the one it replaces. */
-async function trySwitch(
-  { sql, store, projection }: RunOptions,
-  position: Position | null,
-): Promise<boolean> {
-  if (position === null) return false;
-  const { name, version } = projection;
-  return transaction(sql, async (tx) => {
-    const rows = await tx<(Checkpoint & { version: number })[]>`select version, position, state
-      from projections.checkpoints where projection = ${name} order by version for update`;
-    const current = rows.find(({ state }) => state === 'current');
-    if (current?.version === version) return true;
-    const behind = current?.position && store.comparePositions(position, current.position) < 0;
-    if (behind || (current && current.version > version)) return false;
-    await tx`select projections.switch(${name}, ${version})`;
-    await tx`select pg_notify('keyfleet_changed', ${JSON.stringify({ readModel: name, orgId: null, ids: [], position })})`;
-    return true;
-  });
-}
-
-function quiet(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      resolve();
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', end);
-      resolve();
-    }, ms);
-    signal.addEventListener('abort', end, { once: true });
-  });
 }

@@ -1,25 +1,46 @@
 import type { Position } from '@keyfleet/event-store';
 import type { Sql } from '@keyfleet/postgres';
+import { pause } from './pause.js';
 
 export interface WaitOptions {
+  /** The projections a query reads. */
   readonly projections: readonly string[];
   readonly position: Position;
-  readonly ceilingMs: number;
-  readonly compare: (a: Position, b: Position) => number;
+  /** 2 s by default. */
+  readonly ceilingMs?: number;
+  /** `comparePositions` of the event store; by default that of stores that count their events. */
+  readonly compare?: (a: Position, b: Position) => number;
+  readonly signal?: AbortSignal;
 }
 
-const POLL_MS = 15;
+const CEILING_MS = 2_000;
+const FIRST_PAUSE_MS = 5;
+const LONGEST_PAUSE_MS = 40;
+const NEVER = new AbortController().signal;
 
-/** Waits until each projection has reached a position; false where one did not within the ceiling. */
+/**
+ * Waits until what readers see of each projection has reached a position; false where one did not within the ceiling,
+ * so the answer is stale. RangeError for something that is no position.
+ */
 export async function waitForPosition(sql: Sql, options: WaitOptions): Promise<boolean> {
-  const { projections, position, ceilingMs, compare } = options;
+  const { position, compare = compareCounts, ceilingMs = CEILING_MS, signal = NEVER } = options;
+  const projections = [...new Set(options.projections)];
   const deadline = performance.now() + ceilingMs;
-  for (;;) {
-    const rows = await sql<{ position: Position | null }[]>`select position from projections.checkpoints
-      where state = 'current' and projection = any(${[...projections]}::text[])`;
-    const reached = rows.filter((row) => row.position !== null && compare(row.position, position) >= 0);
+  for (let wait = FIRST_PAUSE_MS; ; wait = Math.min(wait * 2, LONGEST_PAUSE_MS)) {
+    const rows = await sql<{ position: Position | null }[]>`
+      select position from projections.checkpoints
+      where state = 'current' and projection = any(${projections}::text[])`;
+    const reached = rows.filter((row) => compare(row.position ?? '0', position) >= 0);
     if (reached.length === projections.length) return true;
-    if (performance.now() >= deadline) return false;
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    if (signal.aborted || performance.now() + wait > deadline) return false;
+    await pause(wait, signal);
   }
+}
+
+const COUNT = /^(?:0|[1-9]\d{0,18})$/;
+
+function compareCounts(a: Position, b: Position): number {
+  if (!COUNT.test(a) || !COUNT.test(b)) throw new RangeError('This position is not from this event store.');
+  if (a.length !== b.length) return a.length - b.length;
+  return a < b ? -1 : Number(a > b);
 }
