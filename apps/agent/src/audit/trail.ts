@@ -12,6 +12,7 @@ import {
   kindOf,
   toTimestamp,
 } from '@keyfleet/kernel';
+import { failpoint } from '@keyfleet/platform';
 import type { GuardedNames, NameGuard } from '../names/guard.js';
 import type { Change, PreparedEvent, UsageClass, VaultStorage } from '../storage/port.js';
 import type { Health } from '../vault/health.js';
@@ -71,12 +72,14 @@ export class Trail {
     const { version = null, ...parts } = change;
     const result = { outcome: 'allowed', code: null, version } as const;
     const record = this.#record(operation, result, (names, at) => tell(names, at));
+    await failpoint('vault.before-commit');
     try {
       await storage.apply({ ...parts, ...record });
     } catch (error) {
       guard.tellAgain();
       throw error;
     }
+    await failpoint('vault.after-commit');
   }
 
   /** A read that was allowed. */

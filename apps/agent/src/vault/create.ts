@@ -5,6 +5,7 @@ import { reportUsage } from '../audit/usage-report.js';
 import { KeyRotation } from '../keys/rotation.js';
 import type { Journal } from '../link/journal/journal.js';
 import { NameGuard } from '../names/guard.js';
+import type { SqliteDatabase } from '../storage/sqlite/database.js';
 import { openSqlite } from '../storage/sqlite/open.js';
 import { Health } from './health.js';
 import { VaultKeys, type VaultParts } from './parts.js';
@@ -30,6 +31,7 @@ export interface AgentVault {
   /** Who the agent is; `null` before enrolment. */
   identity(): { readonly orgId: string; readonly agentId: string } | null;
   readonly parts: VaultParts;
+  readonly database: SqliteDatabase;
   /** Rejects where the master key does not fit; the vault stays sealed and can be asked for its health. */
   unseal(openProvider: (parts: VaultParts) => Promise<KeyProvider>): Promise<UnsealReport>;
   /** Puts on record what changed about the seal since the last start. */
@@ -56,6 +58,7 @@ export function createVault(options: VaultOptions): AgentVault {
     journal,
     identity: () => journal.identity(),
     parts,
+    database,
     unseal: async (openProvider) => {
       const report = await unseal(parts, () => openProvider(parts), options.maxEncryptions);
       rotation.resume();
