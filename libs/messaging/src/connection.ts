@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs';
+import type { KeyPair } from '@nats-io/nkeys';
 import {
+  type Authenticator,
   type ConnectionOptions,
   connect,
-  jwtAuthenticator,
   type NatsConnection,
   type ServerInfo,
 } from '@nats-io/transport-node';
+import { keyPairOf } from './broker/keys.js';
 
 /** What a client proves who it is with; read again at every attempt, so a renewed one counts from the next. */
 export interface BrokerIdentity {
@@ -65,11 +67,18 @@ export function natsConnectionOptions(options: BrokerOptions): ConnectionOptions
       const delay = attempts === 1 ? 0 : Math.max(MIN_PAUSE_MS, random() * window());
       return server ? { server, delay } : null;
     },
-    authenticator: jwtAuthenticator(
-      () => identity().jwt,
-      () => Buffer.from(identity().seed, 'latin1'),
-    ),
+    authenticator: authenticatorOf(identity),
     tls: tlsOf(identity),
+  };
+}
+
+function authenticatorOf(identity: () => BrokerIdentity): Authenticator {
+  let known: { seed: string; pair: KeyPair } | undefined;
+  return (nonce) => {
+    const { jwt, seed } = identity();
+    if (known?.seed !== seed) known = { seed, pair: keyPairOf(seed) };
+    const signature = nonce ? known.pair.sign(Buffer.from(nonce)) : new Uint8Array();
+    return { jwt, nkey: known.pair.getPublicKey(), sig: Buffer.from(signature).toString('base64') };
   };
 }
 

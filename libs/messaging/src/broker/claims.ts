@@ -1,5 +1,6 @@
 import { agentInbox, RPC_VERBS } from '@keyfleet/contracts/messages';
-import { decode, encodeAccount, encodeOperator, newScopedSigner } from '@nats-io/jwt';
+import { encodeAccount, encodeOperator, newScopedSigner } from '@nats-io/jwt';
+import type { KeyPair } from '@nats-io/nkeys';
 import { keyPairOf, publicKeyOf } from './keys.js';
 
 /** What one message of an agent may weigh; a journal batch is at most half of it. */
@@ -60,13 +61,18 @@ function agentsSigner(publicKey: string) {
   });
 }
 
-/** The account's claims, signed by an operator signing key. */
-export function accountClaims(
+/**
+ * The account's claims, signed by an operator signing key. A broker keeps the later of two: `issuedAfter` (seconds) makes
+ * these the later ones even where the clock that wrote the others was ahead.
+ */
+export async function accountClaims(
   operatorSigningSeed: string,
   keys: AccountKeys,
   revocations: Revocations = {},
+  options: { readonly issuedAfter?: number } = {},
 ): Promise<string> {
-  return encodeAccount(
+  const signer = keyPairOf(operatorSigningSeed);
+  const jwt = await encodeAccount(
     'KF',
     keys.account,
     {
@@ -74,8 +80,19 @@ export function accountClaims(
       signing_keys: [keys.services, ...keys.agents.map(agentsSigner)],
       ...(Object.keys(revocations).length > 0 ? { revocations: { ...revocations } } : {}),
     },
-    { signer: keyPairOf(operatorSigningSeed) },
+    { signer },
   );
+  const { issuedAt: iat } = readAccountClaims(jwt);
+  const after = options.issuedAfter ?? 0;
+  return iat > after ? jwt : reissued(jwt, after + 1, signer);
+}
+
+/** The same claims with another time of issue; the library always writes the present. */
+function reissued(jwt: string, iat: number, signer: KeyPair): string {
+  const [header = '', body = ''] = jwt.split('.');
+  const claims = { ...JSON.parse(Buffer.from(body, 'base64url').toString('utf8')), iat };
+  const text = `${header}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}`;
+  return `${text}.${Buffer.from(signer.sign(Buffer.from(text))).toString('base64url')}`;
 }
 
 export function systemAccountClaims(operatorSigningSeed: string, systemAccount: string): Promise<string> {
@@ -107,24 +124,39 @@ export interface ReadAccountClaims {
   readonly revocations: Revocations;
 }
 
-/** Reads account claims whose signature holds; throws for anything else. */
+/** Reads account claims as a broker that checked their signature gave them; throws for what is none. */
 export function readAccountClaims(jwt: string): ReadAccountClaims {
-  const claims = decode<{ signing_keys?: (string | { key: string })[]; revocations?: Revocations }>(jwt);
+  const { sub, iat, nats } = payloadOf(jwt);
   return {
-    account: claims.sub,
-    issuedAt: claims.iat,
-    signers: (claims.nats.signing_keys ?? []).map((key) => (typeof key === 'string' ? key : key.key)),
-    revocations: claims.nats.revocations ?? {},
+    account: String(sub),
+    issuedAt: Number(iat),
+    signers: (nats.signing_keys ?? []).map((key) => (typeof key === 'string' ? key : key.key)),
+    revocations: nats.revocations ?? {},
   };
+}
+
+interface Payload {
+  readonly [claim: string]: unknown;
+  readonly nats: {
+    readonly signing_keys?: readonly (string | { readonly key: string })[];
+    readonly revocations?: Revocations;
+  };
+}
+
+function payloadOf(jwt: string): Payload {
+  const payload: unknown = JSON.parse(Buffer.from(jwt.split('.')[1] ?? '', 'base64url').toString('utf8'));
+  if (typeof payload !== 'object' || payload === null || !('nats' in payload) || !payload.nats)
+    throw new TypeError('not NATS claims');
+  return payload as Payload;
 }
 
 /** Whether two claims say the same, whenever they were issued. */
 export function sameClaims(one: string, other: string): boolean {
-  return meaning(one) === meaning(other);
+  return one === other || meaning(one) === meaning(other);
 }
 
 function meaning(jwt: string): string {
-  const { iat: _iat, jti: _jti, ...rest } = decode<Record<string, unknown>>(jwt);
+  const { iat: _iat, jti: _jti, ...rest } = payloadOf(jwt);
   return JSON.stringify(sorted(rest));
 }
 

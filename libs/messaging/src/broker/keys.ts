@@ -1,3 +1,4 @@
+import { createPrivateKey, sign } from 'node:crypto';
 import { createAccount, createOperator, createUser, fromSeed, type KeyPair } from '@nats-io/nkeys';
 
 /** Seeds (`S…`) of one installation's broker. Each is a secret. */
@@ -32,10 +33,24 @@ export function generateUserSeed(): string {
   return text(createUser());
 }
 
+const PKCS8 = Buffer.from('302e020100300506032b657004220420', 'hex');
+
+/**
+ * The pair of a seed. The library computes in JavaScript (12 ms a signature, 4 ms to know its own public key); this one
+ * signs natively and remembers.
+ */
 export function keyPairOf(seed: string): KeyPair {
-  return fromSeed(Buffer.from(seed.trim(), 'latin1'));
+  const slow = fromSeed(Buffer.from(seed.trim(), 'latin1')) as KeyPair & { getRawSeed(): Uint8Array };
+  const der = Buffer.concat([PKCS8, slow.getRawSeed()]);
+  const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+  const publicKey = slow.getPublicKey();
+  const fast: Pick<KeyPair, 'getPublicKey' | 'sign'> = {
+    getPublicKey: () => publicKey,
+    sign: (input) => sign(null, input, key),
+  };
+  return Object.assign(Object.create(slow) as KeyPair, fast);
 }
 
 export function publicKeyOf(seed: string): string {
-  return keyPairOf(seed).getPublicKey();
+  return fromSeed(Buffer.from(seed.trim(), 'latin1')).getPublicKey();
 }

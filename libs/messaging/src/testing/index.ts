@@ -1,3 +1,3 @@
 export { type Cast, type Forgery, forgeries } from './forgeries.js';
 export { type Outcome, runForgery, type Stage, Witness } from './run-forgery.js';
-export { type TestAgent, TestBroker } from './test-broker.js';
+export { type TestAgent, TestBroker, witnessCredentials } from './test-broker.js';
