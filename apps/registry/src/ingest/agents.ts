@@ -1,4 +1,4 @@
-import type { EventStore, NewEvent, Position } from '@keyfleet/event-store';
+import type { EventStore, NewEvent, Position, RecordedEvent } from '@keyfleet/event-store';
 import type { Clock } from '@keyfleet/kernel';
 import { LRUCache } from 'lru-cache';
 import { type AgentRecord, foldAgent } from './agent-record.js';
@@ -77,25 +77,28 @@ export class StoredAgents implements AgentDirectory {
     return undefined;
   }
 
+  /** Everything that was committed when it was asked is known when it ends. */
   async #refresh(): Promise<void> {
     const asked = this.#clock.monotonic();
-    if (this.#seenUpTo === undefined) this.#seenUpTo = await this.#store.headPosition();
-    for (;;) {
+    const head = await this.#store.headPosition();
+    this.#seenUpTo ??= head;
+    while (this.#store.comparePositions(this.#seenUpTo, head) < 0) {
       const page = await this.#store.readAll({
         after: this.#seenUpTo,
         filter: { categories: ['agent'] },
         limit: PAGE,
       });
-      for (const event of page.events) {
-        const record = this.#records.get(event.stream.slice('agent-'.length));
-        if (!record || event.revision <= record.revision) continue;
-        const next = event.revision === record.revision + 1n ? foldAgent(record, event) : null;
-        if (next) this.#records.set(record.agentId, next);
-        else this.#records.delete(record.agentId);
-      }
+      for (const event of page.events) this.#follow(event);
       this.#seenUpTo = page.upTo;
-      if (page.events.length < PAGE) break;
     }
     this.#freshAt = asked;
+  }
+
+  #follow(event: RecordedEvent): void {
+    const record = this.#records.get(event.stream.slice('agent-'.length));
+    if (!record || event.revision <= record.revision) return;
+    const next = event.revision === record.revision + 1n ? foldAgent(record, event) : null;
+    if (next) this.#records.set(record.agentId, next);
+    else this.#records.delete(record.agentId);
   }
 }

@@ -5,6 +5,7 @@ import type { NewEvent } from '@keyfleet/event-store';
 import { type EventMetadata, isId } from '@keyfleet/kernel';
 import { deriveId } from '@keyfleet/platform';
 import { schemaOf } from './accepted.js';
+import { readEnvelope } from './envelope.js';
 import { pointersOf } from './pointers.js';
 
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];
@@ -46,7 +47,8 @@ interface Refusal {
 }
 
 const SHA256 = /^[0-9a-f]{64}$/;
-const sha = (value: unknown): value is string => typeof value === 'string' && SHA256.test(value);
+/** Only the length here: a hash is compared with a real one later, a `prev` with the hash before. */
+const hex = (value: unknown): value is string => typeof value === 'string' && value.length === 64;
 
 /**
  * Judges each entry of a batch on its own. A bad one becomes `AgentEventRefused` in its place and the chain goes on.
@@ -65,7 +67,8 @@ export function examineEntries(
     const link = linkOf(entry);
     if (!link) return { unplaceable: `/entries/${index}` };
     if (before && link.seq !== before.seq + 1) return { unplaceable: `/entries/${index}/seq` };
-    if (before && link.prev !== before.hash) return { unplaceable: `/entries/${index}/prev` };
+    if (before ? link.prev !== before.hash : !SHA256.test(link.prev))
+      return { unplaceable: `/entries/${index}/prev` };
     const examined = examine(entry as object, link, owner);
     if (!examined) return { unplaceable: `/entries/${index}/hash` };
     placed.push(once(examined, { entry: entry as object, link, owner, ids }));
@@ -95,23 +98,21 @@ function once(placed: PlacedEntry, { entry, link, owner, ids }: Judged): PlacedE
 export function linkOf(entry: unknown): ChainLink | undefined {
   if (typeof entry !== 'object' || entry === null) return undefined;
   const { seq, prev, hash } = entry as Record<string, unknown>;
-  if (!Number.isSafeInteger(seq) || (seq as number) < 1 || !sha(prev) || !sha(hash)) return undefined;
+  if (!Number.isSafeInteger(seq) || (seq as number) < 1 || !hex(prev) || !hex(hash)) return undefined;
   return { seq: seq as number, prev, hash };
 }
 
 /** Undefined where the entry does not have the hash it claims. */
 function examine(entry: object, link: ChainLink, owner: JournalOwner): PlacedEntry | undefined {
-  const parsed = journalEntry.safeParse(entry);
-  const text = parsed.success
-    ? canonicalOf(() => canonicalEntry(parsed.data))
-    : canonicalOf(() => unhashed(entry));
+  const read = readEnvelope(entry);
+  const text = canonicalOf(() => (read.ok ? canonicalEntry(read.entry) : unhashed(entry)));
   if (text === undefined || sha256Hex(text) !== link.hash) return undefined;
   const size = Buffer.byteLength(text);
-  if (!parsed.success)
-    return refuse(entry, link, owner, { reason: 'schema', pointers: pointersOf(parsed.error, entry), size });
-  const refusal = judge(parsed.data, owner, size);
+  if (!read.ok)
+    return refuse(entry, link, owner, { reason: 'schema', pointers: pointersOf(read.error, entry), size });
+  const refusal = judge(read.entry, owner, size);
   if (refusal) return refuse(entry, link, owner, refusal);
-  const { id, type, v, data, at } = parsed.data;
+  const { id, type, v, data, at } = read.entry;
   return { ...link, event: { id, type, v, data, metadata: metadataOf(link, owner, at) } };
 }
 

@@ -275,6 +275,12 @@ describe('a journal batch', () => {
         ['/entries/1/seq'],
       ],
       [
+        'begins after something that is no hash',
+        (from) => from.batch([{ ...from.recordMany(1)[0], prev: CANARY.padEnd(64, CANARY) }]),
+        'chain',
+        ['/entries/0/prev'],
+      ],
+      [
         'has entries that do not follow each other',
         (from) => from.batch(from.recordMany(2).map((entry) => ({ ...entry, prev: GENESIS_HASH }))),
         'chain',
