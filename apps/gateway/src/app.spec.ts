@@ -159,9 +159,9 @@ describe('the edge', () => {
 
   it('waits for the position a reader brings, and says where it did not come', async () => {
     const url = `/api/v1/orgs/${ORG.slug}/agents`;
-    const fresh = await app.inject({ url, cookies: cookie, headers: { 'keyfleet-position': 'reached' } });
+    const fresh = await app.inject({ url, cookies: cookie, headers: { 'keyfleet-position': '7' } });
     expect(fresh.headers['keyfleet-stale']).toBeUndefined();
-    const stale = await app.inject({ url, cookies: cookie, headers: { 'keyfleet-position': 'later' } });
+    const stale = await app.inject({ url, cookies: cookie, headers: { 'keyfleet-position': '8' } });
     expect(stale.statusCode).toBe(200);
     expect(stale.headers['keyfleet-stale']).toBe('true');
   });

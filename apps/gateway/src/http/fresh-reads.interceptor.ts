@@ -14,7 +14,8 @@ import { FLEET_READS, type FleetReads } from '../reads/fleet-reads.js';
 
 const READ_MODELS = 'keyfleet:read-models';
 const CEILING_MS = 2_000;
-const POSITION = /^[\x21-\x7e]{1,200}$/;
+/** As stores that count their events give them out. */
+const POSITION = /^(?:0|[1-9]\d{0,18})$/;
 
 /** Names the read models a query answers from, so that a reader can wait for its own write. */
 export const ReadsFrom = (...readModels: string[]) => SetMetadata(READ_MODELS, readModels);

@@ -92,7 +92,7 @@ const reads: FleetReads = {
   enrolmentTokens: async () => EMPTY,
   apiTokens: async () => EMPTY,
   events: async () => EMPTY,
-  reached: async (_models, position) => position === 'reached',
+  reached: async (_models, position) => position === '7',
 };
 
 const commands: Commands = {
