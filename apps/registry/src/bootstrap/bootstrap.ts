@@ -1,0 +1,93 @@
+import type { CommandMeta } from '@keyfleet/contracts/messages';
+import { organisation, organisationStream, user, userStream } from '@keyfleet/identity/domain';
+import { newId } from '@keyfleet/platform';
+import { type HandlerParts, handle } from '../commands/command-handler.js';
+import type { Identity } from '../identity/identity.js';
+
+export interface FirstUser {
+  readonly email: string;
+  readonly name: string;
+  readonly password: string;
+  /** At least one; the first is where facts about the user belong. */
+  readonly orgs: readonly { readonly slug: string; readonly name: string }[];
+  /** Otherwise a user who is known keeps the password they have. */
+  readonly resetPassword?: boolean;
+}
+
+export interface Bootstrapped {
+  readonly userId: string;
+  readonly orgs: readonly { readonly id: string; readonly slug: string }[];
+}
+
+const ACTOR = 'svc_bootstrap';
+
+/**
+ * The first user of an installation and the organisations they own. Run again it changes nothing, and finishes what an
+ * attempt that died left undone.
+ */
+export async function bootstrap(
+  parts: HandlerParts & { readonly identity: Identity },
+  first: FirstUser,
+): Promise<Bootstrapped> {
+  const { identity } = parts;
+  const userId = await knownUser(parts, first);
+  const orgs: { id: string; slug: string }[] = [];
+  for (const { slug, name } of first.orgs) {
+    const known = await identity.directory.findOrganisation(slug);
+    const id = known?.id ?? (await identity.organisations.found({ slug, name }, metaOf(userId))).data.id;
+    await own(parts, id, userId);
+    orgs.push({ id, slug });
+  }
+  await activate(parts, userId, orgs[0]?.id as string);
+  return { userId, orgs };
+}
+
+async function knownUser(
+  { identity, clock }: HandlerParts & { readonly identity: Identity },
+  { email, name, password, resetPassword }: FirstUser,
+): Promise<string> {
+  const now = clock.now();
+  const known = await identity.people.accountOf(email);
+  if (known) {
+    if (resetPassword)
+      await identity.people.setPassword(known.userId, await identity.hasher.hash(password), now);
+    return known.userId;
+  }
+  const passwordHash = await identity.hasher.hash(password);
+  return identity.people.add({ userId: newId('usr'), email, name, passwordHash, now });
+}
+
+async function own(
+  parts: HandlerParts & { readonly identity: Identity },
+  orgId: string,
+  userId: string,
+): Promise<void> {
+  const handled = await handle(parts, {
+    decider: organisation,
+    stream: organisationStream(orgId),
+    command: { type: 'GrantMembership', userId, role: 'owner' },
+    orgId,
+    meta: metaOf(ACTOR),
+  });
+  await parts.identity.directory.apply(handled.events);
+}
+
+async function activate(
+  parts: HandlerParts & { readonly identity: Identity },
+  userId: string,
+  firstOrg: string,
+): Promise<void> {
+  const orgId = (await parts.identity.people.homeOf(userId)) ?? firstOrg;
+  const handled = await handle(parts, {
+    decider: user,
+    stream: userStream(userId),
+    command: { type: 'ActivateUser', userId },
+    orgId,
+    meta: metaOf(ACTOR),
+  });
+  await parts.identity.directory.apply(handled.events);
+}
+
+function metaOf(actor: string): CommandMeta {
+  return { commandId: newId('cmd'), actor, orgId: null, correlationId: 'bootstrap' };
+}

@@ -1,0 +1,85 @@
+import type { Permission } from '@keyfleet/contracts';
+import type { RecordedEvent } from '@keyfleet/event-store';
+import {
+  applyToDirectory,
+  authQueries,
+  directoryProjection,
+  type FoundOrganisation,
+  knownPermissions,
+} from '@keyfleet/identity/read-model';
+import type { Clock } from '@keyfleet/kernel';
+import { type Sql, transaction } from '@keyfleet/postgres';
+import { announceChanges } from '@keyfleet/read-store';
+import type { AccessDirectory } from '../access/access.js';
+
+/** Organisations, members and tokens as this service knows them; over a connection as `kf_identity`. */
+export class Directory implements AccessDirectory {
+  readonly #sql: Sql;
+  readonly #clock: Clock;
+
+  constructor(options: { readonly sql: Sql; readonly clock: Clock }) {
+    this.#sql = options.sql;
+    this.#clock = options.clock;
+  }
+
+  /**
+   * Writes down what a command just made happen, so that it holds when the caller hears of it. The projection does the
+   * same again, and for commands that died before they got here.
+   */
+  async apply(events: readonly RecordedEvent[]): Promise<void> {
+    if (events.length === 0) return;
+    await transaction(this.#sql, async (tx) => {
+      // The names without a version are views of the one that is read.
+      const changes = await applyToDirectory(events, { tx, table: (name) => name });
+      await announceChanges(tx, directoryProjection.name, changes, null);
+    });
+  }
+
+  permissionsOf(userId: string, orgId: string): Promise<readonly Permission[] | null> {
+    return authQueries(this.#sql).permissionsOf(userId, orgId);
+  }
+
+  async permissionsOfToken(tokenId: string, orgId: string): Promise<readonly Permission[] | null> {
+    const now = new Date(this.#clock.now()).toISOString();
+    const [row] = await this.#sql<{ permissions: string[] }[]>`
+      select t.permissions from identity.api_tokens t
+      join identity.organisations o on o.org_id = t.org_id and o.status = 'active'
+      where t.token_id = ${tokenId} and t.org_id = ${orgId} and t.revoked_at is null
+        and (t.expires_at is null or t.expires_at > ${now})`;
+    return row ? knownPermissions(row.permissions) : null;
+  }
+
+  findOrganisation(idOrSlug: string): Promise<FoundOrganisation | null> {
+    return authQueries(this.#sql).findOrganisation(idOrSlug);
+  }
+
+  async isActive(orgId: string): Promise<boolean> {
+    const [row] = await this.#sql<{ status: string }[]>`
+      select status from identity.organisations where org_id = ${orgId}`;
+    return row?.status === 'active';
+  }
+
+  /** Everywhere the user is a member, whatever the state of the organisation. */
+  async organisationsOf(userId: string): Promise<readonly string[]> {
+    const rows = await this.#sql<{ org_id: string }[]>`
+      select org_id from identity.memberships where user_id = ${userId} and role is not null order by org_id`;
+    return rows.map((row) => row.org_id);
+  }
+
+  /** Tokens that are good and were issued by this user. */
+  async tokensIssuedBy(userId: string): Promise<readonly { tokenId: string; orgId: string }[]> {
+    const rows = await this.#sql<{ token_id: string; org_id: string }[]>`
+      select token_id, org_id from identity.api_tokens where issued_by = ${userId} and revoked_at is null`;
+    return rows.map((row) => ({ tokenId: row.token_id, orgId: row.org_id }));
+  }
+
+  /** Whoever asks for a slug first has it: the id of the organisation that may use it. */
+  async claimSlug(slug: string, orgId: string): Promise<string> {
+    await this.#sql`
+      insert into identity.slug_claims (slug, org_id) values (${slug}, ${orgId}) on conflict (slug) do nothing`;
+    // A statement of its own: what another one claimed meanwhile shows only now.
+    const [row] = await this.#sql<{ org_id: string }[]>`
+      select org_id from identity.slug_claims where slug = ${slug}`;
+    return (row as { org_id: string }).org_id;
+  }
+}

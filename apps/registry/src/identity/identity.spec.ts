@@ -1,0 +1,386 @@
+import { hashSecret, PasswordHasher } from '@keyfleet/auth';
+import type { EventStore } from '@keyfleet/event-store';
+import { createInMemoryEventStore } from '@keyfleet/event-store/in-memory';
+import { type AuthQueries, authQueries } from '@keyfleet/identity/read-model';
+import { newId } from '@keyfleet/platform';
+import { TestClock, waitFor } from '@keyfleet/testing';
+import { bootstrap } from '../bootstrap/bootstrap.js';
+import { type RegistryDatabase, registryDatabase } from '../testing/database.js';
+import { metaOf } from '../testing/stage.js';
+import { createIdentity, type Identity } from './identity.js';
+
+const HOUR = 3_600_000;
+const limits = { idleMs: 12 * HOUR, absoluteMs: 7 * 24 * HOUR, concurrent: 3 };
+const hasher = new PasswordHasher({ cost: { memoryKiB: 64, passes: 1, parallelism: 1 } });
+const clock = new TestClock();
+
+let database: RegistryDatabase;
+let store: EventStore;
+let identity: Identity;
+/** As the gateway asks. */
+let gateway: AuthQueries;
+let count = 0;
+
+beforeAll(async () => {
+  database = await registryDatabase();
+  store = createInMemoryEventStore({ clock });
+  identity = createIdentity({ sql: database.as('kf_identity'), clock, store, limits, hasher });
+  gateway = authQueries(database.as('kf_auth'));
+}, 60_000);
+
+afterAll(() => database.drop());
+
+/** Somebody with a password who owns a new organisation. */
+async function owner() {
+  count += 1;
+  const email = `Owner${count}@example.org`;
+  const slug = `org-${count}`;
+  const { userId, orgs } = await bootstrap(
+    { identity, store, clock },
+    { email, name: 'An Owner', password: 'correct horse', orgs: [{ slug, name: slug.toUpperCase() }] },
+  );
+  const orgId = orgs[0]?.id as string;
+  return { email, userId, orgId, slug, meta: (given = {}) => metaOf({ actor: userId, orgId, ...given }) };
+}
+
+type Owner = Awaited<ReturnType<typeof owner>>;
+
+const login = async (email: string, password = 'correct horse') =>
+  (await identity.signIn.login({ email, password, network: '127.0.0.1' }, metaOf())).data;
+
+const sessionOf = (secret: string) => gateway.findSession(hashSecret(secret));
+
+/** Makes a user a member of an organisation. */
+async function join(who: Owner, orgId: string, role: string): Promise<void> {
+  const revision = (await store.streamRevision(`organisation-${orgId}`)) as bigint;
+  const metadata = { orgId, actor: who.userId, at: new Date(clock.now()).toISOString() };
+  const data = { userId: who.userId, orgId, role };
+  await store.append(`organisation-${orgId}`, revision, [
+    { id: newId('evt'), type: 'MembershipGranted', v: 1, data, metadata },
+  ]);
+  await identity.directory.apply(await store.readStream(`organisation-${orgId}`));
+}
+
+describe('signing in', () => {
+  it('S23: gives an opaque secret of 256 bits and keeps only its hash', async () => {
+    const { email, userId } = await owner();
+    const { sessionSecret, sessionId, absoluteExpiresAt } = await login(email.toUpperCase());
+    expect(sessionSecret).toMatch(/^[A-Za-z0-9_-]{43}$/);
+    await expect(sessionOf(sessionSecret)).resolves.toEqual({
+      sessionId,
+      userId,
+      email,
+      name: 'An Owner',
+      expiresAt: clock.now() + limits.idleMs,
+    });
+    expect(Date.parse(absoluteExpiresAt)).toBe(clock.now() + limits.absoluteMs);
+    const [row] = await database.as('kf_identity')`
+      select to_jsonb(s)::text as text from identity.sessions s where session_id = ${sessionId}`;
+    expect(row?.text).not.toContain(sessionSecret);
+    await expect(login(email)).resolves.not.toMatchObject({ sessionSecret });
+  });
+
+  it('S22: answers every failure with the same code', async () => {
+    const { email } = await owner();
+    for (const [who, password] of [
+      [email, 'wrong'],
+      ['nobody@example.org', 'correct horse'],
+    ] as const)
+      await expect(login(who, password)).rejects.toMatchObject({ code: 'auth.failed' });
+  });
+
+  it('is a fact of the organisation the user belongs to, without the password in it', async () => {
+    const { email, userId, orgId } = await owner();
+    const { data } = await identity.signIn.login(
+      { email, password: 'correct horse', network: '127.0.0.1' },
+      metaOf({ bodyHash: 'a'.repeat(64) }),
+    );
+    const events = await store.readStream(`session-${data.sessionId}`);
+    expect(events).toMatchObject([
+      { type: 'UserSignedIn', data: { userId, method: 'local' }, metadata: { orgId, actor: userId } },
+    ]);
+    expect(events[0]?.metadata.bodyHash).toBeUndefined();
+  });
+});
+
+describe('a session', () => {
+  it('S23: ends when it is not used, and at its absolute limit however much it is', async () => {
+    const { email, meta } = await owner();
+    const { sessionId, sessionSecret } = await login(email);
+    const begun = clock.now();
+    const expiresAt = async () => (await sessionOf(sessionSecret))?.expiresAt;
+    while (clock.now() < begun + limits.absoluteMs - limits.idleMs) {
+      clock.advance(limits.idleMs / 2);
+      await identity.signIn.touch({ sessionId }, meta());
+      expect(await expiresAt()).toBe(Math.min(clock.now() + limits.idleMs, begun + limits.absoluteMs));
+    }
+    clock.advance(limits.idleMs / 2);
+    await identity.signIn.touch({ sessionId }, meta());
+    expect(await expiresAt()).toBe(begun + limits.absoluteMs);
+    clock.advance(limits.idleMs);
+    await identity.signIn.touch({ sessionId }, meta());
+    expect(await expiresAt()).toBe(begun + limits.absoluteMs);
+    expect(await identity.sessions.removeExpired(clock.now())).toBeGreaterThan(0);
+    expect(await sessionOf(sessionSecret)).toBeNull();
+  });
+
+  it('S23: is not kept alive by anybody but its user', async () => {
+    const [one, other] = [await owner(), await owner()];
+    const { sessionId, sessionSecret } = await login(one.email);
+    const before = (await sessionOf(sessionSecret))?.expiresAt;
+    clock.advance(HOUR);
+    await identity.signIn.touch({ sessionId }, other.meta());
+    expect((await sessionOf(sessionSecret))?.expiresAt).toBe(before);
+  });
+
+  it('S23: gives way to newer ones beyond the cap, also when they come at once', async () => {
+    const { email, userId } = await owner();
+    const first = await login(email);
+    clock.advance(1);
+    await Promise.all(Array.from({ length: 6 }, () => login(email)));
+    const rows = await database.as('kf_identity')`
+      select session_id from identity.sessions where user_id = ${userId}`;
+    expect(rows).toHaveLength(limits.concurrent);
+    expect(await sessionOf(first.sessionSecret)).toBeNull();
+    const ended = await store.readStream(`session-${first.sessionId}`);
+    expect(ended.map(({ type }) => type)).toEqual(['UserSignedIn', 'UserSignedOut']);
+  });
+
+  it('S23: ends at sign-out, for its own user alone', async () => {
+    const [one, other] = [await owner(), await owner()];
+    const { sessionId, sessionSecret } = await login(one.email);
+    await expect(identity.signIn.logout({ sessionId }, other.meta())).rejects.toMatchObject({
+      code: 'resource.not-found',
+    });
+    expect(await sessionOf(sessionSecret)).not.toBeNull();
+    await identity.signIn.logout({ sessionId }, one.meta());
+    expect(await sessionOf(sessionSecret)).toBeNull();
+    await expect(identity.signIn.logout({ sessionId }, one.meta())).resolves.toEqual({ data: {} });
+  });
+
+  it('S23: its end is announced, so that no gateway goes on believing in it', async () => {
+    const { email, meta } = await owner();
+    const { sessionId } = await login(email);
+    const heard: string[] = [];
+    const { unlisten } = await database
+      .as('kf_auth')
+      .listen('keyfleet_changed', (payload) => heard.push(payload));
+    await identity.signIn.logout({ sessionId }, meta());
+    await database.as('kf_auth').notify('keyfleet_changed', 'last');
+    await waitFor(() => heard.includes('last'));
+    await unlisten();
+    expect(JSON.parse(heard[0] as string)).toMatchObject({
+      readModel: 'identity.sessions',
+      ids: [sessionId],
+    });
+  });
+});
+
+describe('disabling a user', () => {
+  it('S23: ends every session and token, and any new sign-in', async () => {
+    const [admin, user] = [await owner(), await owner()];
+    await join(admin, user.orgId, 'owner');
+    const { sessionSecret } = await login(user.email);
+    const issued = await identity.apiTokens.issue({ name: 'ci', permissions: ['agents:read'] }, user.meta());
+    await identity.users.disable({ userId: user.userId }, admin.meta({ orgId: user.orgId }));
+    expect(await sessionOf(sessionSecret)).toBeNull();
+    expect(await gateway.findApiToken(hashSecret(issued.data.token))).toBeNull();
+    expect(await gateway.permissionsOf(user.userId, user.orgId)).toBeNull();
+    await expect(login(user.email)).rejects.toMatchObject({ code: 'auth.failed' });
+  });
+
+  it('S23: holds for sessions that were left behind by a process that died half-way', async () => {
+    const user = await owner();
+    const { sessionSecret } = await login(user.email);
+    clock.advance(1);
+    const at = new Date(clock.now()).toISOString();
+    const metadata = { orgId: user.orgId, actor: user.userId, at };
+    for (const type of ['UserDisabled', 'UserActivated']) {
+      const revision = (await store.streamRevision(`user-${user.userId}`)) as bigint;
+      await store.append(`user-${user.userId}`, revision, [
+        { id: newId('evt'), type, v: 1, data: { userId: user.userId }, metadata },
+      ]);
+    }
+    await identity.directory.apply(await store.readStream(`user-${user.userId}`));
+    expect(await sessionOf(sessionSecret)).toBeNull();
+    await expect(login(user.email)).resolves.toMatchObject({ userId: user.userId });
+  });
+
+  it('S9: takes the membership alone from somebody who also belongs elsewhere', async () => {
+    const [admin, guest] = [await owner(), await owner()];
+    await join(guest, admin.orgId, 'viewer');
+    const { sessionSecret } = await login(guest.email);
+    await identity.users.disable({ userId: guest.userId }, admin.meta());
+    expect(await gateway.permissionsOf(guest.userId, admin.orgId)).toBeNull();
+    expect(await gateway.permissionsOf(guest.userId, guest.orgId)).toContain('org:write');
+    expect(await sessionOf(sessionSecret)).not.toBeNull();
+  });
+
+  it('S9: finds no users of other organisations', async () => {
+    const [admin, stranger] = [await owner(), await owner()];
+    for (const userId of [stranger.userId, newId('usr')])
+      await expect(identity.users.disable({ userId }, admin.meta())).rejects.toMatchObject({
+        code: 'resource.not-found',
+      });
+  });
+
+  it('never leaves an organisation without an owner', async () => {
+    const admin = await owner();
+    await expect(identity.users.disable({ userId: admin.userId }, admin.meta())).rejects.toMatchObject({
+      code: 'resource.conflict',
+    });
+  });
+});
+
+describe('API tokens', () => {
+  it('work from the moment they are shown until the moment they are revoked', async () => {
+    const { meta, orgId } = await owner();
+    const terms = { name: 'ci', permissions: ['agents:read' as const], expiresIn: 3_600 };
+    const { data } = await identity.apiTokens.issue(terms, meta());
+    expect(data.token).toMatch(/^kf_[A-Za-z0-9_-]{43}$/);
+    const hash = hashSecret(data.token);
+    await expect(gateway.findApiToken(hash)).resolves.toEqual({
+      tokenId: data.id,
+      orgId,
+      name: 'ci',
+      permissions: ['agents:read'],
+      expiresAt: clock.now() + HOUR,
+    });
+    await expect(identity.access.require({ actor: data.id, orgId }, 'agents:read')).resolves.toMatchObject({
+      orgId,
+    });
+    await identity.apiTokens.revoke({ tokenId: data.id }, meta());
+    expect(await gateway.findApiToken(hash)).toBeNull();
+    await expect(identity.access.require({ actor: data.id, orgId }, 'agents:read')).rejects.toMatchObject({
+      code: 'resource.not-found',
+    });
+  });
+
+  it('never may more than whoever issues them, and may nothing after they expired', async () => {
+    const { meta, orgId } = await owner();
+    const narrow = await identity.apiTokens.issue(
+      { name: 'issuer', permissions: ['tokens:write', 'agents:read'], expiresIn: 60 },
+      meta(),
+    );
+    const asToken = metaOf({ actor: narrow.data.id, orgId });
+    const request = { name: 'x', permissions: ['agents:revoke' as const] };
+    await expect(identity.apiTokens.issue(request, asToken)).rejects.toMatchObject({
+      code: 'auth.forbidden',
+    });
+    clock.advance(60_000);
+    await expect(
+      identity.apiTokens.issue({ name: 'x', permissions: ['agents:read'] }, asToken),
+    ).rejects.toMatchObject({ code: 'resource.not-found' });
+  });
+
+  it('are shown once per Idempotency-Key, also to many at once', async () => {
+    const { meta } = await owner();
+    const key = meta({ bodyHash: 'a'.repeat(64), commandId: newId('cmd') });
+    const attempts = await Promise.allSettled(
+      [1, 2, 3, 4].map(() => identity.apiTokens.issue({ name: 'ci', permissions: ['agents:read'] }, key)),
+    );
+    const shown = attempts.filter((attempt) => attempt.status === 'fulfilled');
+    expect(shown).toHaveLength(1);
+    await expect(
+      gateway.findApiToken(hashSecret(shown[0]?.value.data.token as string)),
+    ).resolves.not.toBeNull();
+    for (const attempt of attempts.filter((one) => one.status === 'rejected'))
+      expect(attempt.reason).toMatchObject({ code: 'idempotency.shown-once' });
+  });
+
+  it('S9: of other organisations are as absent as tokens that never were', async () => {
+    const [one, other] = [await owner(), await owner()];
+    const { data } = await identity.apiTokens.issue({ name: 'ci', permissions: ['agents:read'] }, one.meta());
+    for (const tokenId of [data.id, newId('tok')])
+      await expect(identity.apiTokens.revoke({ tokenId }, other.meta())).rejects.toMatchObject({
+        code: 'resource.not-found',
+      });
+    await expect(
+      identity.access.require({ actor: data.id, orgId: other.orgId }, 'agents:read'),
+    ).rejects.toMatchObject({ code: 'resource.not-found' });
+  });
+});
+
+describe('organisations', () => {
+  it('are found by id and slug the moment they exist, by their members', async () => {
+    const { userId, meta } = await owner();
+    const { data } = await identity.organisations.create({ slug: 'acme-bank', name: 'Acme' }, meta());
+    for (const name of [data.id, 'acme-bank'])
+      await expect(gateway.findOrganisation(name)).resolves.toEqual(data);
+    expect(await gateway.permissionsOf(userId, data.id)).toContain('org:write');
+    expect(await gateway.organisationsOf(userId)).toContainEqual(data);
+  });
+
+  it('have a slug of their own, however many ask at once', async () => {
+    const owners = await Promise.all([owner(), owner(), owner(), owner()]);
+    const attempts = await Promise.allSettled(
+      owners.map(({ meta }) => identity.organisations.create({ slug: 'contested', name: 'X' }, meta())),
+    );
+    expect(attempts.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    for (const attempt of attempts.filter((one) => one.status === 'rejected'))
+      expect(attempt.reason).toMatchObject({ code: 'resource.exists' });
+  });
+
+  it('can be founded under a slug whose first claimant died', async () => {
+    const { meta } = await owner();
+    const abandoned = newId('org');
+    await identity.directory.claimSlug('abandoned', abandoned);
+    const { data } = await identity.organisations.create({ slug: 'abandoned', name: 'X' }, meta());
+    expect(data.id).toBe(abandoned);
+  });
+
+  it('are founded once per Idempotency-Key', async () => {
+    const { meta } = await owner();
+    const key = meta({ bodyHash: 'a'.repeat(64), commandId: newId('cmd') });
+    const first = await identity.organisations.create({ slug: 'keyed', name: 'X' }, key);
+    await expect(identity.organisations.create({ slug: 'keyed', name: 'X' }, key)).resolves.toEqual(first);
+    const other = { ...key, bodyHash: 'b'.repeat(64) };
+    await expect(identity.organisations.create({ slug: 'other', name: 'X' }, other)).rejects.toMatchObject({
+      code: 'idempotency.mismatch',
+    });
+    await expect(identity.organisations.create({ slug: 'other', name: 'X' }, meta())).resolves.toMatchObject({
+      data: { slug: 'other' },
+    });
+  });
+
+  it('are founded only by somebody who may change one', async () => {
+    const boss = await owner();
+    const nobody = metaOf({ actor: newId('usr') });
+    const token = await identity.apiTokens.issue({ name: 'x', permissions: ['org:write'] }, boss.meta());
+    for (const meta of [nobody, metaOf({ actor: token.data.id })])
+      await expect(
+        identity.organisations.create({ slug: 'not-this', name: 'X' }, meta),
+      ).rejects.toMatchObject({ code: 'auth.forbidden' });
+  });
+
+  it('are cut while they are suspended', async () => {
+    const { orgId, userId, email, meta } = await owner();
+    const token = await identity.apiTokens.issue({ name: 'ci', permissions: ['agents:read'] }, meta());
+    const { sessionSecret } = await login(email);
+    const revision = (await store.streamRevision(`organisation-${orgId}`)) as bigint;
+    const metadata = { orgId, actor: userId, at: new Date(clock.now()).toISOString() };
+    await store.append(`organisation-${orgId}`, revision, [
+      { id: newId('evt'), type: 'OrganisationSuspended', v: 1, data: { orgId }, metadata },
+    ]);
+    await identity.directory.apply(await store.readStream(`organisation-${orgId}`));
+    expect(await gateway.findOrganisation(orgId)).toBeNull();
+    expect(await gateway.permissionsOf(userId, orgId)).toBeNull();
+    expect(await gateway.findApiToken(hashSecret(token.data.token))).toBeNull();
+    // The person is not.
+    expect(await sessionOf(sessionSecret)).not.toBeNull();
+  });
+});
+
+describe('bootstrapping', () => {
+  it('changes nothing the second time, and keeps a password', async () => {
+    const first = { email: 'a@b.org', name: 'A', password: 'one', orgs: [{ slug: 'twice', name: 'Twice' }] };
+    const parts = { identity, store, clock };
+    const done = await bootstrap(parts, first);
+    const position = await store.headPosition();
+    await expect(bootstrap(parts, { ...first, password: 'two' })).resolves.toEqual(done);
+    expect(await store.headPosition()).toBe(position);
+    await expect(login('a@b.org', 'one')).resolves.toMatchObject({ userId: done.userId });
+    await bootstrap(parts, { ...first, password: 'two', resetPassword: true });
+    await expect(login('a@b.org', 'two')).resolves.toMatchObject({ userId: done.userId });
+  });
+});

@@ -1,0 +1,111 @@
+import type { CommandMeta, disableUser } from '@keyfleet/contracts/messages';
+import { organisation, organisationStream, user, userStream } from '@keyfleet/identity/domain';
+import { isKeyfleetError, KeyfleetError } from '@keyfleet/kernel';
+import type { CommandAnswer } from '@keyfleet/messaging';
+import type { z } from 'zod';
+import type { Access } from '../access/access.js';
+import { answer } from '../commands/answer.js';
+import { type Handled, type HandlerParts, handle } from '../commands/command-handler.js';
+import { load } from '../commands/load.js';
+import type { ApiTokenCommands } from './api-token-commands.js';
+import type { Directory } from './directory.js';
+import type { People } from './people.js';
+import type { Sessions } from './sessions.js';
+import type { SignInCommands } from './sign-in-commands.js';
+
+export interface UserParts extends HandlerParts {
+  readonly access: Access;
+  readonly directory: Pick<Directory, 'apply' | 'organisationsOf' | 'permissionsOf' | 'tokensIssuedBy'>;
+  readonly people: Pick<People, 'homeOf'>;
+  readonly sessions: Pick<Sessions, 'endAllOf'>;
+  readonly signIn: Pick<SignInCommands, 'writeEnd'>;
+  readonly apiTokens: Pick<ApiTokenCommands, 'end'>;
+}
+
+export class UserCommands {
+  readonly #parts: UserParts;
+
+  constructor(parts: UserParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Cuts a user off: sessions, tokens they issued, and any way back. A user who also belongs to an organisation where
+   * the actor has no say loses the membership here and nothing elsewhere.
+   */
+  async disable(
+    { userId }: z.output<typeof disableUser.request>,
+    meta: CommandMeta,
+  ): Promise<CommandAnswer<z.input<typeof disableUser.reply>>> {
+    const { orgId } = await this.#parts.access.require(meta, 'users:write');
+    const orgs = await this.#parts.directory.organisationsOf(userId);
+    if (!orgs.includes(orgId)) throw new KeyfleetError('resource.not-found');
+    const mine = await this.#mayDisableIn(orgs, meta.actor);
+    const handled =
+      mine.length === orgs.length
+        ? await this.#disable(userId, orgs, meta)
+        : await this.#leave(userId, orgId, meta);
+    await this.#endTokens(userId, mine.length === orgs.length ? orgs : [orgId], meta);
+    return answer({}, handled);
+  }
+
+  async #mayDisableIn(orgs: readonly string[], actor: string): Promise<string[]> {
+    const mine: string[] = [];
+    for (const orgId of orgs) {
+      if (await this.#has(actor, orgId)) mine.push(orgId);
+    }
+    return mine;
+  }
+
+  async #has(actor: string, orgId: string): Promise<boolean> {
+    try {
+      await this.#parts.access.require({ actor, orgId }, 'users:write');
+      return true;
+    } catch (error) {
+      if (isKeyfleetError(error, 'auth.forbidden') || isKeyfleetError(error, 'resource.not-found'))
+        return false;
+      throw error;
+    }
+  }
+
+  async #disable(userId: string, orgs: readonly string[], meta: CommandMeta): Promise<Handled<unknown>> {
+    for (const orgId of orgs) await this.#refuseLastOwner(userId, orgId);
+    const home = await this.#parts.people.homeOf(userId);
+    if (home === null) throw new KeyfleetError('resource.not-found');
+    const handled = await handle(this.#parts, {
+      decider: user,
+      stream: userStream(userId),
+      command: { type: 'DisableUser' },
+      orgId: home,
+      meta: { ...meta, ifMatch: undefined },
+    });
+    await this.#parts.directory.apply(handled.events);
+    for (const sessionId of await this.#parts.sessions.endAllOf(userId))
+      await this.#parts.signIn.writeEnd(sessionId, home, { ...meta, bodyHash: undefined });
+    return handled;
+  }
+
+  /** Asks the organisation's own rule; nothing is changed. */
+  async #refuseLastOwner(userId: string, orgId: string): Promise<void> {
+    const { state } = await load(this.#parts.store, organisation, organisationStream(orgId));
+    organisation.decide({ type: 'RevokeMembership', userId }, state);
+  }
+
+  async #leave(userId: string, orgId: string, meta: CommandMeta): Promise<Handled<unknown>> {
+    const handled = await handle(this.#parts, {
+      decider: organisation,
+      stream: organisationStream(orgId),
+      command: { type: 'RevokeMembership', userId },
+      orgId,
+      meta,
+    });
+    await this.#parts.directory.apply(handled.events);
+    return handled;
+  }
+
+  async #endTokens(userId: string, orgs: readonly string[], meta: CommandMeta): Promise<void> {
+    for (const { tokenId, orgId } of await this.#parts.directory.tokensIssuedBy(userId))
+      if (orgs.includes(orgId))
+        await this.#parts.apiTokens.end(tokenId, orgId, { ...meta, ifMatch: undefined });
+  }
+}

@@ -1,0 +1,157 @@
+import { parseFilter } from '@keyfleet/contracts';
+import { AGENT_STATES, type AgentState, type AgentView } from '@keyfleet/contracts/http';
+import type { Sql } from '@keyfleet/postgres';
+import { type Cursors, filterSql, type ScopedQuery, tenantQuery } from '@keyfleet/read-store';
+import { type Kysely, sql } from 'kysely';
+import { AGENT_SORTS, type AgentSort, agentField, STATE } from './fields.js';
+import type { AgentTables } from './tables.js';
+
+/** One organisation's agents, over a connection as `kf_reader`. */
+export interface AgentScope {
+  readonly sql: Sql;
+  readonly orgId: string;
+}
+
+export interface AgentList extends AgentScope {
+  readonly cursors: Cursors;
+  readonly limit: number;
+  readonly cursor?: string | undefined;
+  readonly filter?: string | undefined;
+  /** `name` by default. */
+  readonly sort?: AgentSort | undefined;
+}
+
+type Org = Parameters<ScopedQuery<AgentTables, unknown>>[1];
+
+function agentsOf(db: Kysely<AgentTables>, org: Org) {
+  return db
+    .selectFrom('registry.agents as a')
+    .innerJoin('registry.detection_now as d', (join) => join.onTrue())
+    .leftJoin('registry.agent_last_seen as s', (join) =>
+      join.onRef('s.agent_id', '=', 'a.agent_id').on('s.org_id', '=', org),
+    )
+    .where('a.org_id', '=', org);
+}
+
+function rowsOf(db: Kysely<AgentTables>, org: Org) {
+  return agentsOf(db, org).select([
+    'a.agent_id',
+    'a.name',
+    STATE.as('state'),
+    'a.version',
+    'a.labels',
+    'a.enrolled_at',
+    'a.certificate_expires_at',
+    'a.journal_epoch',
+    'a.journal_seq',
+    'a.last_event_type',
+    'a.last_event_at',
+    'a.revision',
+    's.seen_at',
+    's.policy_version',
+    's.policy_hash',
+    's.secrets',
+    's.storage',
+    's.seal',
+  ]);
+}
+
+type AgentRow = Awaited<ReturnType<ReturnType<typeof rowsOf>['execute']>>[number];
+
+/** A page of agents. Throws `filter.invalid` and `cursor.invalid`. */
+export async function listAgents(
+  list: AgentList,
+): Promise<{ readonly items: readonly AgentView[]; readonly nextCursor: string | null }> {
+  const { cursors, orgId, limit, sort = 'name' } = list;
+  const descending = sort.startsWith('-');
+  const { key, cast } = AGENT_SORTS[sort.replace('-', '') as keyof typeof AGENT_SORTS];
+  const listName = ['agents', orgId, list.filter ?? '', sort];
+  const condition = list.filter ? filterSql(parseFilter(list.filter), agentField) : undefined;
+  const place = list.cursor === undefined ? undefined : cursors.decode(listName, list.cursor, 2);
+  const after =
+    place &&
+    sql<boolean>`(${key}, a.agent_id) ${descending ? sql`<` : sql`>`}
+    (${place[0]}::text::${cast}, ${place[1]}::text)`;
+  const rows = await tenantQuery<AgentTables, AgentRow & { place: string }>(list.sql, orgId, (db, org) => {
+    const direction = descending ? 'desc' : 'asc';
+    let query = rowsOf(db, org).select(key.as('place'));
+    if (condition) query = query.where(condition);
+    if (after) query = query.where(after);
+    return query
+      .orderBy(key, direction)
+      .orderBy('a.agent_id', direction)
+      .limit(limit + 1);
+  });
+  const items = rows.slice(0, limit);
+  const last = rows.length > limit ? items.at(-1) : undefined;
+  return {
+    items: items.map(toView),
+    nextCursor: last ? cursors.encode(listName, [last.place, last.agent_id]) : null,
+  };
+}
+
+/** With its ETag; `null` where the organisation has no such agent. */
+export async function getAgent(
+  { sql: database, orgId }: AgentScope,
+  agentId: string,
+): Promise<{ readonly view: AgentView; readonly revision: string } | null> {
+  const [row] = await tenantQuery<AgentTables, AgentRow>(database, orgId, (db, org) =>
+    rowsOf(db, org).where('a.agent_id', '=', agentId),
+  );
+  return row ? { view: toView(row), revision: String(row.revision) } : null;
+}
+
+/** Those of these ids that the organisation has, by name. */
+export async function getAgents(
+  { sql: database, orgId }: AgentScope,
+  agentIds: readonly string[],
+): Promise<readonly AgentView[]> {
+  const rows = await tenantQuery<AgentTables, AgentRow>(database, orgId, (db, org) =>
+    rowsOf(db, org)
+      .where(sql<boolean>`a.agent_id = any(${[...agentIds]}::text[])`)
+      .orderBy('a.name')
+      .orderBy('a.agent_id'),
+  );
+  return rows.map(toView);
+}
+
+export async function countAgentsByState({
+  sql: database,
+  orgId,
+}: AgentScope): Promise<Readonly<Record<AgentState, number>>> {
+  const rows = await tenantQuery<AgentTables, { state: AgentState; agents: bigint }>(
+    database,
+    orgId,
+    (db, org) =>
+      agentsOf(db, org)
+        .select([STATE.as('state'), sql<bigint>`count(*)`.as('agents')])
+        .groupBy(STATE),
+  );
+  const counts = new Map(rows.map(({ state, agents }) => [state, Number(agents)]));
+  return Object.fromEntries(AGENT_STATES.map((state) => [state, counts.get(state) ?? 0])) as Record<
+    AgentState,
+    number
+  >;
+}
+
+function toView(row: AgentRow): AgentView {
+  return {
+    id: row.agent_id,
+    name: row.name,
+    state: row.state,
+    version: row.version,
+    labels: row.labels,
+    lastSeenAt: row.seen_at,
+    enrolledAt: row.enrolled_at,
+    policy:
+      row.policy_version === null || row.policy_hash === null
+        ? null
+        : { version: Number(row.policy_version), hash: row.policy_hash },
+    journal: { epoch: row.journal_epoch, seq: Number(row.journal_seq) },
+    secrets: row.secrets === null ? null : Number(row.secrets),
+    storage: row.storage,
+    seal: row.seal,
+    lastEvent: { type: row.last_event_type, at: row.last_event_at },
+    certificateExpiresAt: row.certificate_expires_at,
+  };
+}
