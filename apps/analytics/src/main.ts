@@ -1,0 +1,64 @@
+import {
+  agentHistoryProjection,
+  analyticsMigrations,
+  eventsProjection,
+} from '@keyfleet/analytics/read-model';
+import { serviceInbox } from '@keyfleet/contracts/messages';
+import { createPostgresEventStore } from '@keyfleet/event-store/postgres';
+import { connectNats, identityFromFiles } from '@keyfleet/messaging';
+import { createLogger, createMetrics, createShutdown, loadConfig, startOperations } from '@keyfleet/platform';
+import { closeSql, createSql } from '@keyfleet/postgres';
+import { hostProjections, projectionsMigrations, waitForMigrations } from '@keyfleet/read-store';
+import { type AnalyticsConfig, analyticsConfig } from './config.js';
+import { projectionMetrics } from './projection-metrics.js';
+
+const SERVICE = { service: 'analytics', version: '0.1.0' };
+
+const { value: config } = loadConfig(analyticsConfig);
+const logger = createLogger(SERVICE);
+const shutdown = createShutdown({ logger });
+await start(config).catch((err: unknown) => {
+  if (shutdown.signal.aborted) return undefined;
+  logger.fatal({ err }, 'Analytics could not start');
+  return shutdown.begin('start failed', 1);
+});
+
+async function start({ database, nats, operations: place }: AnalyticsConfig): Promise<void> {
+  const metrics = createMetrics(SERVICE);
+  const operations = await startOperations({ ...place, registry: metrics.registry });
+  shutdown.onShutdown('operations', () => operations.close());
+  let phase: string | undefined = 'waiting for the migrations';
+  operations.addCheck('started', () => phase);
+  const sql = createSql({ url: database.workerUrl, applicationName: 'keyfleet-analytics', max: 8 });
+  shutdown.onShutdown('database', () => closeSql(sql));
+  const sets = [{ owner: 'projections', migrations: projectionsMigrations }, analyticsMigrations];
+  await waitForMigrations({ sql, sets, signal: shutdown.signal });
+  const store = createPostgresEventStore({ url: database.storeUrl, name: 'keyfleet-analytics' });
+  shutdown.onShutdown('event store', () => store.close());
+  const files = {
+    credentialsFile: nats.credentialsFile,
+    certificateFile: nats.certFile,
+    keyFile: nats.keyFile,
+    caFile: nats.caFile,
+  };
+  const broker = await connectNats({
+    servers: [nats.url],
+    identity: identityFromFiles(files),
+    inboxPrefix: serviceInbox('analytics'),
+    name: 'analytics',
+    waitOnFirstConnect: true,
+  });
+  shutdown.onShutdown('broker', () => broker.close());
+  const host = hostProjections({
+    sql,
+    store,
+    projections: [eventsProjection, agentHistoryProjection],
+    onStep: projectionMetrics(metrics, logger),
+  });
+  shutdown.onShutdown('projections', () => host.close());
+  operations.addCheck('projections', () => host.trouble());
+  operations.addCheck('database', () => sql`select 1`.then(() => undefined));
+  phase = undefined;
+  shutdown.onShutdown('readiness', () => operations.setDraining());
+  logger.info({ operationsUrl: operations.url }, 'Analytics projects');
+}
