@@ -1,6 +1,5 @@
-import { once } from 'node:events';
-import { createServer, type Server, Socket } from 'node:net';
-import { createTestDatabase, type TestDatabase, waitFor } from '@keyfleet/testing';
+import { setTimeout as pause } from 'node:timers/promises';
+import { createTestDatabase, startFaultProxy, type TestDatabase, waitFor } from '@keyfleet/testing';
 import fc from 'fast-check';
 import { closeSql, createSql, postgresFailure, type Sql, transaction } from './index.js';
 
@@ -161,8 +160,8 @@ describe('a lost connection', () => {
   it('F19: under connections cut at random every statement settles, no transaction is half done, no connection is lost for good', async () => {
     const seed = Date.now();
     const random = generator(seed);
-    const proxy = await startProxy(database.url);
-    const sql = pool(4, proxy.url);
+    const proxy = await startFaultProxy({ port: Number(new URL(database.url).port) });
+    const sql = pool(4, proxy.through(database.url));
     const until = performance.now() + 3_000;
     const committed = new Set<string>();
     const write = async (worker: number): Promise<void> => {
@@ -180,10 +179,12 @@ describe('a lost connection', () => {
     const read = async (): Promise<void> => {
       while (performance.now() < until) await sql`select ${random()} as n`.catch(() => undefined);
     };
+    let cuts = 0;
     const cut = async (): Promise<void> => {
-      while (performance.now() < until) {
-        proxy.cut(random());
-        await new Promise((resolve) => setTimeout(resolve, 5 + random() * 25));
+      for (; performance.now() < until; cuts += 1) {
+        if (random() < 0.5) proxy.reset();
+        else await killVictims();
+        await pause(10 + random() * 40);
       }
     };
     await Promise.all([...[0, 1, 2, 3].map(write), read(), read(), cut()]);
@@ -192,7 +193,7 @@ describe('a lost connection', () => {
     expect({ seed, half: rows.filter((row) => row.parts !== 2) }).toEqual({ seed, half: [] });
     const kept = new Set(rows.map((row) => row.tx as string));
     expect([...committed].filter((tx) => !kept.has(tx))).toEqual([]);
-    expect(proxy.cuts()).toBeGreaterThan(50);
+    expect(cuts).toBeGreaterThan(10);
     for (let round = 0; round < 5; round += 1)
       await Promise.all(
         Array.from({ length: 20 }, () =>
@@ -200,7 +201,28 @@ describe('a lost connection', () => {
         ),
       );
     await closeSql(sql, 1_000);
-    proxy.close();
+    await proxy.close();
+  });
+
+  it('F19: gives up on a server that holds the connection and says nothing, and finds it again', async () => {
+    const proxy = await startFaultProxy({ port: Number(new URL(database.url).port) });
+    const sql = createSql({
+      url: proxy.through(database.url),
+      applicationName: 'victim',
+      max: 1,
+      statementTimeoutMs: 100,
+    });
+    await sql`select 1`;
+    proxy.set({ mode: 'silence' });
+    const started = performance.now();
+    const error = await sql`select 1`.catch((caught: unknown) => caught);
+    expect(postgresFailure(error)).toBe('unavailable');
+    expect(performance.now() - started).toBeLessThan(9_000);
+    proxy.heal();
+    await waitFor(async () => (await sql`select 1 as one`)[0]?.one === 1);
+    proxy.set({ mode: 'silence' });
+    await closeSql(sql, 100);
+    await proxy.close();
   });
 });
 
@@ -234,49 +256,5 @@ function generator(seed: number): () => number {
     let t = Math.imul(state ^ (state >>> 15), 1 | state);
     t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
     return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
-interface Proxy {
-  readonly url: string;
-  cut(chance: number): void;
-  cuts(): number;
-  close(): void;
-}
-
-/** Passes bytes on until told to cut: half of the time with a reset, half of the time politely. */
-async function startProxy(target: string): Promise<Proxy> {
-  const { hostname, port } = new URL(target);
-  const clients = new Set<Socket>();
-  let cuts = 0;
-  const server: Server = createServer((client) => {
-    const upstream = new Socket().connect(Number(port), hostname);
-    clients.add(client);
-    client.pipe(upstream).pipe(client);
-    for (const socket of [client, upstream]) {
-      socket.on('error', () => undefined);
-      socket.on('close', () => {
-        clients.delete(client);
-        client.destroy();
-        upstream.destroy();
-      });
-    }
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const url = new URL(target);
-  url.port = String((server.address() as { port: number }).port);
-  return {
-    url: url.href,
-    cut: (chance) => {
-      for (const client of clients) {
-        cuts += 1;
-        if (chance < 0.5) client.resetAndDestroy();
-        else client.destroy();
-        return;
-      }
-    },
-    cuts: () => cuts,
-    close: () => server.close(),
   };
 }

@@ -1,5 +1,5 @@
 import postgres from 'postgres';
-import { socketFactory } from './socket.js';
+import { Sockets } from './socket.js';
 import { knowArrays, TYPES, type Types } from './types.js';
 
 export type Sql = postgres.Sql<Types>;
@@ -25,31 +25,47 @@ export interface SqlOptions {
  * Transactions go through `transaction(sql, …)`: `begin` and `reserve` of the client do not survive lost connections.
  */
 export function createSql(options: SqlOptions): Sql {
-  const sql = open(options);
-  transactionPools.set(sql, { options });
-  return sql;
+  const pool = open(options);
+  pools.set(pool.sql, { ...pool, options });
+  return pool.sql;
 }
 
 /** Ends the pool: what runs may finish for a moment, then connections are cut. */
 export async function closeSql(sql: Sql, graceMs = 5_000): Promise<void> {
-  const timeout = graceMs / 1000;
-  await Promise.all([sql.end({ timeout }), transactionPools.get(sql)?.pool?.end({ timeout })]);
+  const entry = pools.get(sql);
+  await Promise.all([
+    close({ sql, sockets: entry?.sockets }, graceMs),
+    entry?.forTransactions && close(entry.forTransactions, graceMs),
+  ]);
+}
+
+interface Pool {
+  readonly sql: Sql;
+  readonly sockets?: Sockets;
 }
 
 /**
  * Transactions have connections of their own: on a shared one the client may send BEGIN behind other statements
  * without reserving it, and these would then run inside the transaction.
  */
-const transactionPools = new WeakMap<Sql, { readonly options: SqlOptions; pool?: Sql }>();
+const pools = new WeakMap<Sql, Pool & { readonly options: SqlOptions; forTransactions?: Pool }>();
 
 export function transactionPool(sql: Sql): Sql {
-  const entry = transactionPools.get(sql);
+  const entry = pools.get(sql);
   if (!entry) throw new TypeError('Transactions need a pool made by createSql.');
-  entry.pool ??= open(entry.options);
-  return entry.pool;
+  entry.forTransactions ??= open(entry.options);
+  return entry.forTransactions.sql;
 }
 
-function open(options: SqlOptions): Sql {
+/** Options of the client that its types do not know. */
+export interface Hooks {
+  readonly onnotify?: (channel: string, payload: string) => unknown;
+  readonly onclose?: () => void;
+}
+
+export function open(options: SqlOptions, hooks: Hooks = {}): Required<Pool> {
+  const statementTimeoutMs = options.statementTimeoutMs ?? 30_000;
+  const sockets = new Sockets(statementTimeoutMs && statementTimeoutMs + ANSWER_WITHIN_MS);
   const sql: unknown = postgres(options.url, {
     max: options.max ?? 10,
     connect_timeout: Math.ceil((options.connectTimeoutMs ?? 10_000) / 1000),
@@ -61,17 +77,24 @@ function open(options: SqlOptions): Sql {
       application_name: options.applicationName,
       TimeZone: 'UTC',
       DateStyle: 'ISO',
-      statement_timeout: options.statementTimeoutMs ?? 30_000,
+      statement_timeout: statementTimeoutMs,
       idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs ?? 10_000,
       lock_timeout: options.lockTimeoutMs ?? 10_000,
       options: PADDING,
     },
-    // Options the client takes and its types do not know.
-    ...({ socket: socketFactory() } as object),
+    ...({ socket: sockets.connect, ...hooks } as object),
   });
   knowArrays(sql as Sql);
-  return sql as Sql;
+  return { sql: sql as Sql, sockets };
 }
+
+export async function close({ sql, sockets }: Pool, graceMs: number): Promise<void> {
+  await sql.end({ timeout: graceMs / 1000 });
+  sockets?.destroy();
+}
+
+/** The server ends a statement at its timeout; one that is silent for so much longer is gone. */
+const ANSWER_WITHIN_MS = 5_000;
 
 /** The client's own pauses grow to 20 s, which would be seconds of blindness after the server is back. */
 function secondsBeforeAttempt(attempt: number): number {
