@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { isKeyfleetError } from '@keyfleet/kernel';
 import type { AppendResult, ExpectedRevision, NewEvent } from '../port.js';
 import { event } from './fixture.contract.js';
@@ -15,6 +16,8 @@ export interface Acknowledged {
   readonly id: string;
   readonly seen: boolean;
 }
+
+const CEILING_MS = 20_000;
 
 /** Each writer appends to a stream of its own, and every fourth time to one that all share; some expect wrongly on purpose. */
 export async function write({ stores, writers, appendsEach }: Writers): Promise<Acknowledged[]> {
@@ -53,13 +56,13 @@ async function appendShared(store: Lawful, events: readonly NewEvent[]): Promise
   }
 }
 
-/** An unknown outcome is answered by sending the same again. */
+/** An unknown outcome is answered by sending the same again, for as long as any outage here can last. */
 async function insist<T>(attempt: () => Promise<T>): Promise<T> {
-  for (;;) {
+  for (const ceiling = performance.now() + CEILING_MS; ; await delay(2)) {
     try {
       return await attempt();
     } catch (error) {
-      if (!isKeyfleetError(error, 'store.unavailable')) throw error;
+      if (!isKeyfleetError(error, 'store.unavailable') || performance.now() > ceiling) throw error;
     }
   }
 }

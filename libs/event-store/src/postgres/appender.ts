@@ -1,0 +1,146 @@
+import { isKeyfleetError } from '@keyfleet/kernel';
+import type { EncodedAppend } from '../encode.js';
+import { type AppendResult, MAX_APPEND_EVENTS } from '../port.js';
+import { isPassing, unavailable } from './failures.js';
+import { writeGroup } from './group.js';
+import type { Link } from './link.js';
+import type { OnStep } from './steps.js';
+
+interface Waiting {
+  readonly append: EncodedAppend;
+  readonly resolve: (result: AppendResult) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export interface AppenderOptions {
+  readonly link: Link;
+  readonly onStep: OnStep;
+  /** Runs after each commit that wrote something. */
+  readonly onCommit: () => void;
+  /** Bytes that may wait; beyond them an append is refused at once. */
+  readonly maxWaitingBytes: number;
+}
+
+/** A group is written under the writers' lock, so it must be done in milliseconds. */
+const MAX_GROUP_EVENTS = MAX_APPEND_EVENTS;
+const MAX_GROUP_BYTES = 4 * 1024 * 1024;
+/** While one group is written the next is prepared by the server and waits for the lock. */
+export const LANES = 2;
+
+/** Group commit: what is asked for while a group is under way is the next group. Nobody waits for one to fill. */
+export class Appender {
+  readonly #options: AppenderOptions;
+  #waiting: Waiting[] = [];
+  #waitingBytes = 0;
+  #lanes = 0;
+  #scheduled = false;
+  #idle: (() => void)[] = [];
+
+  constructor(options: AppenderOptions) {
+    this.#options = options;
+  }
+
+  append(append: EncodedAppend): Promise<AppendResult> {
+    if (this.#waitingBytes > this.#options.maxWaitingBytes)
+      return Promise.reject(unavailable('The event store has more to write than it can hold.'));
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ append, resolve, reject });
+      this.#waitingBytes += append.bytes;
+      this.#schedule();
+    });
+  }
+
+  /** At the end of the turn, so that what is asked for in one turn goes in one group. */
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#pump();
+    });
+  }
+
+  #pump(): void {
+    while (this.#lanes < LANES && this.#waiting.length > 0) {
+      const group = this.#takeGroup();
+      this.#lanes += 1;
+      void this.#write(group).finally(() => {
+        this.#lanes -= 1;
+        this.#pump();
+      });
+    }
+    if (this.#lanes === 0) for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  /** A stream may occur in a group once; the next append to it waits for the next group. */
+  #takeGroup(): Waiting[] {
+    const group: Waiting[] = [];
+    const left: Waiting[] = [];
+    const streams = new Set<string>();
+    const taken = { events: 0, bytes: 0 };
+    for (const [index, waiting] of this.#waiting.entries()) {
+      const { stream, events, bytes } = waiting.append;
+      const fits = taken.events + events.length <= MAX_GROUP_EVENTS && taken.bytes + bytes <= MAX_GROUP_BYTES;
+      if (!fits && group.length > 0) {
+        left.push(...this.#waiting.slice(index));
+        break;
+      }
+      if (streams.has(stream)) {
+        left.push(waiting);
+        continue;
+      }
+      streams.add(stream);
+      taken.events += events.length;
+      taken.bytes += bytes;
+      group.push(waiting);
+    }
+    this.#waiting = left;
+    this.#waitingBytes -= taken.bytes;
+    return group;
+  }
+
+  async #write(group: readonly Waiting[]): Promise<void> {
+    try {
+      const results = await this.#send(group);
+      for (const [index, { resolve }] of group.entries()) resolve(results[index] as AppendResult);
+    } catch (error) {
+      // Something in one of them that the server cannot take must not be the others' failure.
+      if (group.length > 1 && !isKeyfleetError(error) && !isPassing(error))
+        for (const waiting of group) await this.#write([waiting]);
+      else for (const { reject } of group) reject(error);
+    }
+  }
+
+  async #send(group: readonly Waiting[]): Promise<AppendResult[]> {
+    const { link, onStep, onCommit } = this.#options;
+    const started = performance.now();
+    const counts = {
+      appends: group.length,
+      events: group.reduce((sum, { append }) => sum + append.events.length, 0),
+    };
+    onStep({ step: 'group-sent', ...counts });
+    try {
+      const results = await link.run((sql) =>
+        writeGroup(
+          sql,
+          group.map(({ append }) => append),
+        ),
+      );
+      const conflicts = results.filter(({ outcome }) => outcome === 'conflict').length;
+      onStep({ step: 'group-committed', ...counts, conflicts, ms: performance.now() - started });
+      if (conflicts < group.length) onCommit();
+      return results;
+    } catch (error) {
+      onStep({ step: 'group-failed', appends: group.length });
+      throw error;
+    }
+  }
+
+  /** Resolves when everything asked for is answered. */
+  drain(): Promise<void> {
+    if (this.#lanes === 0 && this.#waiting.length === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#idle.push(resolve);
+    });
+  }
+}

@@ -1,0 +1,88 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { createTestDatabase, type TestDatabase } from '@keyfleet/testing';
+import postgres, { type Sql } from 'postgres';
+import type { EventStoreFixture } from '../contract/fixture.contract.js';
+import type { EventStore } from '../port.js';
+import { createPostgresEventStore, eventStoreMigrations, type PostgresEventStoreOptions } from './index.js';
+
+/** A migrated database of its own. */
+export function storeDatabase(): Promise<TestDatabase> {
+  return createTestDatabase({
+    template: {
+      key: 'event_store',
+      prepare: async ({ url }) => {
+        const sql = postgres(url, { max: 1 });
+        for (const { up } of eventStoreMigrations) await up(sql);
+        await sql.end();
+      },
+    },
+  });
+}
+
+export interface PostgresFixture extends EventStoreFixture {
+  readonly database: TestDatabase;
+  open(options?: Partial<PostgresEventStoreOptions>): EventStore;
+}
+
+/** One database for a spec file, emptied after each test; a new one each time would take most of the time. */
+export function sharedFixture(): () => Promise<PostgresFixture> {
+  let database: TestDatabase;
+  beforeAll(async () => {
+    database = await storeDatabase();
+  });
+  afterAll(() => database.drop());
+  return async () => fixtureOf(database);
+}
+
+function fixtureOf(database: TestDatabase): PostgresFixture {
+  const stores: EventStore[] = [];
+  const open = (options: Partial<PostgresEventStoreOptions> = {}): EventStore => {
+    const store = createPostgresEventStore({ url: database.urlFor('kf_store'), ...options });
+    stores.push(store);
+    return store;
+  };
+  return {
+    database,
+    open,
+    store: open(),
+    another: async () => open(),
+    tick: () => {},
+    disturb: () => disturb(database.superuserUrl),
+    close: async () => {
+      await Promise.all(stores.map((store) => store.close()));
+      await asOwner(database, empty);
+    },
+  };
+}
+
+export async function asOwner<T>(database: TestDatabase, work: (sql: Sql) => Promise<T>): Promise<T> {
+  const sql = postgres(database.url, { max: 1, onnotice: () => {} });
+  return work(sql).finally(() => sql.end());
+}
+
+async function empty(sql: Sql): Promise<void> {
+  await sql`truncate store.events, store.streams, store.kinds, store.orgs, store.trimmed restart identity`;
+  await sql`update store.floor set position = 0, recorded_at = '-infinity'`;
+}
+
+/** Again and again cancels what a writer runs or, more rarely, ends its session. */
+function disturb(superuserUrl: string): () => Promise<void> {
+  const sql = postgres(superuserUrl, { max: 1, onnotice: () => {} });
+  const state = { stopped: false };
+  const done = disturbUntil(sql, state);
+  return async () => {
+    state.stopped = true;
+    await done;
+    await sql.end();
+  };
+}
+
+async function disturbUntil(sql: Sql, state: { readonly stopped: boolean }): Promise<void> {
+  for (let n = 1; !state.stopped; n++) {
+    const end = n % 6 === 0 ? sql`pg_terminate_backend(pid)` : sql`pg_cancel_backend(pid)`;
+    await sql`
+      select ${end} from pg_stat_activity
+       where application_name like '% write' and state = 'active' order by random() limit 1`;
+    await delay(20);
+  }
+}

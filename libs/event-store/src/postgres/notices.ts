@@ -1,0 +1,71 @@
+import postgres, { type Sql } from 'postgres';
+import type { Link } from './link.js';
+import { CONNECTION } from './link.js';
+import type { OnStep } from './steps.js';
+
+const CHANNEL = 'keyfleet_store';
+
+export interface NoticesOptions {
+  readonly url: string;
+  readonly name: string;
+  readonly link: Link;
+  readonly onStep: OnStep;
+  /** Somebody appended, or may have while nobody listened. */
+  readonly onNotice: () => void;
+}
+
+/**
+ * Hints between processes. They are sent after the commit and in no transaction of an append: NOTIFY takes a lock of
+ * the whole cluster until its commit, and a hint may be lost, because subscriptions poll.
+ */
+export class Notices {
+  readonly #options: NoticesOptions;
+  #listener: Sql | undefined;
+  #sending = false;
+  #due = false;
+
+  constructor(options: NoticesOptions) {
+    this.#options = options;
+  }
+
+  /** From the first subscription on; a connection that is lost is made again for ever. */
+  listen(): void {
+    if (this.#listener) return;
+    const { url, name, onNotice, onStep } = this.#options;
+    this.#listener = postgres(url, {
+      ...CONNECTION,
+      max: 1,
+      connection: { application_name: `${name} listen` },
+    });
+    const onListen = (): void => {
+      onStep({ step: 'listening' });
+      onNotice();
+    };
+    const onNotify = (): void => {
+      onStep({ step: 'notified' });
+      onNotice();
+    };
+    // The first attempt may fail like any later one, and is repeated like any later one.
+    this.#listener.listen(CHANNEL, onNotify, onListen).catch(() => {});
+  }
+
+  /** One at a time: what is committed while one is under way is told by the next. */
+  send(): void {
+    this.#due = true;
+    if (this.#sending) return;
+    this.#sending = true;
+    void this.#sendAll();
+  }
+
+  async #sendAll(): Promise<void> {
+    while (this.#due) {
+      this.#due = false;
+      await this.#options.link.run((sql) => sql`select pg_notify(${CHANNEL}, '')`).catch(() => {});
+    }
+    this.#sending = false;
+  }
+
+  async close(): Promise<void> {
+    await this.#listener?.end({ timeout: 0 });
+  }
+}
