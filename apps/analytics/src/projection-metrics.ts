@@ -38,7 +38,7 @@ export function projectionMetrics(
     } else if (step.kind === 'parked') {
       parked.inc({ projection });
       logger.error(
-        { projection, stream: step.event.stream, eventId: step.event.id },
+        { projection, stream: step.stream, eventType: step.type, code: step.code },
         'A stream was parked: one of its events cannot be applied',
       );
     }
