@@ -68,7 +68,7 @@ export interface Liveness {
 }
 
 const QUEUE = 'registry';
-const FLUSH_EVERY_MS = 400;
+const FLUSH_EVERY_MS = 500;
 
 /** Listens to heartbeats, keeps last-seen, and records who went silent, came back, changed or seems doubled. */
 export async function startLiveness(options: LivenessOptions): Promise<Liveness> {

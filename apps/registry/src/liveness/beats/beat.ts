@@ -1,10 +1,24 @@
 import { type Heartbeat, heartbeat } from '@keyfleet/contracts';
 import type { AgentAddress } from '@keyfleet/contracts/messages';
 
-/** A heartbeat with who sent it, as the broker vouches for, and when we received it (wall clock, milliseconds). */
-export interface Beat extends Heartbeat {
+/** What is kept of a heartbeat: flat, because tens of thousands wait for each flush. */
+export interface Beat {
+  readonly agentId: string;
+  /** As the broker vouches for. */
   readonly orgId: string;
+  /** Our wall clock, milliseconds. */
   readonly receivedAt: number;
+  readonly bootId: string;
+  readonly counter: number;
+  readonly version: string;
+  readonly epoch: number;
+  readonly seq: number;
+  readonly acknowledged: number;
+  readonly policyVersion: number | null;
+  readonly policyHash: string | null;
+  readonly secrets: number;
+  readonly storage: Heartbeat['storage'];
+  readonly seal: Heartbeat['seal'];
 }
 
 /** Several times what a beat can have. */
@@ -14,12 +28,23 @@ const MAX_BYTES = 4_096;
 export function decodeBeat(data: Uint8Array, sender: AgentAddress, receivedAt: number): Beat | null {
   const parsed = heartbeat.safeParse(parseJson(data));
   if (!parsed.success || parsed.data.agentId !== sender.agentId) return null;
-  // Assigned, not spread: it runs ten thousands of times a second.
-  return Object.assign(parsed.data, {
-    bootId: parsed.data.bootId.toLowerCase(),
+  const { bootId, counter, agentVersion, journal, policy, secrets, storage, seal } = parsed.data;
+  return {
+    agentId: sender.agentId,
     orgId: sender.orgId,
     receivedAt,
-  });
+    bootId: bootId.toLowerCase(),
+    counter,
+    version: agentVersion,
+    epoch: journal.epoch,
+    seq: journal.seq,
+    acknowledged: journal.acknowledged,
+    policyVersion: policy?.version ?? null,
+    policyHash: policy?.hash ?? null,
+    secrets,
+    storage,
+    seal,
+  };
 }
 
 function parseJson(data: Uint8Array): unknown {

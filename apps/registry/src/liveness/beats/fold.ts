@@ -17,7 +17,7 @@ export function foldBeats(agent: SeenAgent, beats: readonly Beat[], coverage: Co
     boots,
     suspects,
     // Two processes of different versions would change it with every beat.
-    version: last && !isSuspected(boots, last.receivedAt) ? last.agentVersion : agent.version,
+    version: last && !isSuspected(boots, last.receivedAt) ? last.version : agent.version,
     returnedAt: agent.returnedAt ?? (last && agent.state !== 'online' ? last.receivedAt : null),
     beat: last,
     coveredMsAtSeen: last && Math.round(coveredAt(coverage, last.receivedAt)),

@@ -20,10 +20,11 @@ interface Row {
   agent_id: string;
   org_id: string;
   state: LivenessState;
-  boots: Boots | null;
   boot_id: string | null;
   counter: bigint | null;
+  booted_ms: number | null;
   seen_ms: number | null;
+  boots_before: Omit<Boots, 'current'> | null;
   version: string | null;
   reported_version: string | null;
   returned_ms: number | null;
@@ -33,7 +34,8 @@ interface Row {
 /** Locks the rows in one order everywhere, so that two replicas never wait for each other in a circle. */
 export async function lockAgents(tx: Executor, agentIds: readonly string[]): Promise<Map<string, SeenAgent>> {
   const rows = await tx<Row[]>`
-    select agent_id, org_id, state, boots, boot_id, counter, version, reported_version, suspects,
+    select agent_id, org_id, state, boot_id, counter, boots_before, version, reported_version, suspects,
+      (extract(epoch from booted_at) * 1000)::float8 as booted_ms,
       (extract(epoch from seen_at) * 1000)::float8 as seen_ms,
       (extract(epoch from returned_at) * 1000)::float8 as returned_ms
     from registry.agent_last_seen where agent_id = any(${agentIds as string[]}) order by agent_id for update`;
@@ -53,12 +55,17 @@ function toAgent(row: Row): SeenAgent {
   };
 }
 
-/** Plain beats move only the columns; what else is known of the boots lies beside them. */
-function currentBoots({ boots, boot_id, counter, seen_ms }: Row): Boots {
-  const known = boots ?? NO_BOOTS;
-  if (boot_id === null || counter === null || !known.current) return known;
-  const lastSeenAt = Math.max(known.current.lastSeenAt, seen_ms ?? 0);
-  return { ...known, current: { ...known.current, id: boot_id, counter: Number(counter), lastSeenAt } };
+/** Most agents have had one boot for long: what was before it stands apart, and only where there is something. */
+function currentBoots({ boots_before, boot_id, counter, booted_ms, seen_ms }: Row): Boots {
+  const before = boots_before ?? NO_BOOTS;
+  if (boot_id === null || counter === null) return { ...before, current: null };
+  const lastSeenAt = seen_ms ?? 0;
+  const current = { id: boot_id, counter: Number(counter), firstSeenAt: booted_ms ?? lastSeenAt, lastSeenAt };
+  return { ...before, current };
+}
+
+function bootsBefore({ current: _, ...before }: Boots): Omit<Boots, 'current'> | null {
+  return before.others.length === 0 ? null : before;
 }
 
 /** An agent after its beats; `beat` is the last one that counted, if any did. */
@@ -72,10 +79,12 @@ export async function saveAgents(tx: Executor, agents: readonly ExaminedAgent[])
   const rows = JSON.stringify(agents.map(toColumns));
   await tx`
     update registry.agent_last_seen row set
-      boots = new.boots, boot_id = new.boot_id, counter = new.counter, version = new.version,
+      boot_id = new.boot_id, counter = new.counter, booted_at = to_timestamp(new.booted_ms / 1000),
+      boots_before = new.boots_before, version = new.version,
       returned_at = to_timestamp(new.returned_ms / 1000), suspects = new.suspects
     from jsonb_to_recordset(${rows}::text::jsonb) as new (
-      agent_id text, boots jsonb, boot_id uuid, counter bigint, version text, returned_ms float8, suspects text[]
+      agent_id text, boot_id uuid, counter bigint, booted_ms float8, boots_before jsonb, version text,
+      returned_ms float8, suspects text[]
     )
     where row.agent_id = new.agent_id`;
   await tx`
@@ -95,19 +104,20 @@ function toColumns(agent: ExaminedAgent): Record<string, unknown> {
   const { beat, boots } = agent;
   return {
     agent_id: agent.agentId,
-    boots,
     boot_id: boots.current?.id ?? null,
     counter: boots.current?.counter ?? null,
+    booted_ms: boots.current?.firstSeenAt ?? null,
+    boots_before: bootsBefore(boots),
     version: agent.version,
     returned_ms: agent.returnedAt,
     suspects: agent.suspects,
     seen_ms: beat?.receivedAt ?? null,
     covered_ms: agent.coveredMsAtSeen,
-    journal_epoch: beat?.journal.epoch,
-    journal_seq: beat?.journal.seq,
-    journal_acknowledged: beat?.journal.acknowledged,
-    policy_version: beat?.policy?.version ?? null,
-    policy_hash: beat?.policy?.hash ?? null,
+    journal_epoch: beat?.epoch,
+    journal_seq: beat?.seq,
+    journal_acknowledged: beat?.acknowledged,
+    policy_version: beat?.policyVersion,
+    policy_hash: beat?.policyHash,
     secrets: beat?.secrets,
     storage: beat?.storage,
     seal: beat?.seal,

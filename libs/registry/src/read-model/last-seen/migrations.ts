@@ -15,7 +15,9 @@ const LAST_SEEN = `
     covered_ms_at_seen bigint,
     boot_id uuid,
     counter bigint,
-    boots jsonb,
+    booted_at timestamptz,
+    -- Earlier boots, where there were any.
+    boots_before jsonb,
     version text,
     reported_version text,
     suspects text[],
