@@ -1,13 +1,17 @@
+import { RUN_USAGE, runAgent } from './agent-run.js';
 import { askLauncher, type ControlRequest } from './launcher/control.js';
 
 const USAGE = `npm run agent -- <what>
 
   list           the demo agents of the running installation
   start <name>   bring an agent back that ended
-  stop <name>    end an agent properly`;
+  stop <name>    end an agent properly
+${RUN_USAGE}`;
 
 /** Exit codes: 0 done, 1 wrong use, 2 no launcher runs, 4 no such agent or it could not be done. */
-async function main([action, name]: readonly string[]): Promise<number> {
+async function main(args: readonly string[]): Promise<number> {
+  const [action, name] = args;
+  if (action === 'run') return runAgent(args.slice(1));
   const asked = understand(action, name);
   if (!asked) {
     process.stderr.write(`${USAGE}\n`);
