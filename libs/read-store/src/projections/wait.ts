@@ -1,5 +1,6 @@
 import type { Position } from '@keyfleet/event-store';
 import type { Sql } from '@keyfleet/postgres';
+import { reading } from '../tenancy/reading.js';
 import { pause } from './pause.js';
 
 export interface WaitOptions {
@@ -27,9 +28,9 @@ export async function waitForPosition(sql: Sql, options: WaitOptions): Promise<b
   const projections = [...new Set(options.projections)];
   const deadline = performance.now() + ceilingMs;
   for (let wait = FIRST_PAUSE_MS; ; wait = Math.min(wait * 2, LONGEST_PAUSE_MS)) {
-    const rows = await sql<{ position: Position | null }[]>`
+    const rows = await reading(sql<{ position: Position | null }[]>`
       select position from projections.checkpoints
-      where state = 'current' and projection = any(${projections}::text[])`;
+      where state = 'current' and projection = any(${projections}::text[])`);
     const reached = rows.filter((row) => compare(row.position ?? '0', position) >= 0);
     if (reached.length === projections.length) return true;
     if (signal.aborted || performance.now() + wait > deadline) return false;

@@ -1,6 +1,8 @@
 import type { Sql } from '@keyfleet/postgres';
 import { type Kysely, sql as raw, type SelectQueryBuilder } from 'kysely';
 import { queryBuilder } from './builder.js';
+import { worthPreparing } from './prepared.js';
+import { reading } from './reading.js';
 
 /** Builds a query that must say `where org_id = ctx.org`; the scope is a column of the statement itself. */
 export type ScopedQuery<Tables, Row> = (
@@ -18,7 +20,7 @@ function orgOfScope() {
 /**
  * Reads for one organisation: scope and query in *one* statement, so that it costs no transaction of its own.
  * A materialised CTE sets `app.org`; `OFFSET 0` keeps the planner from scanning before it is set (docs/adr/0004).
- * Nothing else may set `app.org`.
+ * Nothing else may set `app.org`. `store.unavailable` where the database does not answer.
  */
 export async function tenantQuery<Tables, Row>(
   sql: Sql,
@@ -26,7 +28,8 @@ export async function tenantQuery<Tables, Row>(
   build: ScopedQuery<Tables, Row>,
 ): Promise<Row[]> {
   const { text, parameters } = compileScoped(orgId, build);
-  return (await sql.unsafe(text, parameters as never[], { prepare: true })) as unknown as Row[];
+  const rows = await reading(sql.unsafe(text, parameters as never[], { prepare: worthPreparing(text) }));
+  return rows as unknown as Row[];
 }
 
 /** The statement `tenantQuery` runs; tests compare its answer with the BEGIN / SET LOCAL form. */
