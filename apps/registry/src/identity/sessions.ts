@@ -77,11 +77,11 @@ export class Sessions {
   }
 
   /** Moves the idle limit of a session that is still good; never beyond its absolute one. */
-  async touch(sessionId: string, userId: string, now: number): Promise<void> {
+  async touch(sessionId: string, now: number): Promise<void> {
     await this.#sql`
       update identity.sessions set last_used_at = ${iso(now)},
         idle_expires_at = least(${iso(now + this.#limits.idleMs)}::timestamptz, absolute_expires_at)
-      where session_id = ${sessionId} and user_id = ${userId}
+      where session_id = ${sessionId}
         and idle_expires_at > ${iso(now)} and absolute_expires_at > ${iso(now)}`;
   }
 

@@ -72,11 +72,11 @@ export class SignInCommands {
     return { data: {} };
   }
 
-  async touch(
-    { sessionId }: z.output<typeof touchSession.request>,
-    meta: CommandMeta,
-  ): Promise<CommandAnswer<z.input<typeof touchSession.reply>>> {
-    await this.#parts.sessions.touch(sessionId, meta.actor, this.#parts.clock.now());
+  /** Told by the gateway, which has just seen the session's secret. */
+  async touch({
+    sessionId,
+  }: z.output<typeof touchSession.request>): Promise<CommandAnswer<z.input<typeof touchSession.reply>>> {
+    await this.#parts.sessions.touch(sessionId, this.#parts.clock.now());
     return { data: {} };
   }
 

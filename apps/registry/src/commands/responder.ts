@@ -1,0 +1,6 @@
+import type { HandleCommandOptions } from '@keyfleet/messaging';
+
+/** Where responders report what was none of their callers' doing. */
+export const RESPONDER_OPTIONS = Symbol('ResponderOptions');
+
+export type ResponderOptions = Required<HandleCommandOptions>;

@@ -1,0 +1,70 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { PastAgents } from './agents/agent-as-of.js';
+import { AgentCommands } from './agents/agent-commands.js';
+import { AgentsNats } from './agents/agents.nats.js';
+import type { HandlerParts } from './commands/command-handler.js';
+import { RESPONDER_OPTIONS, type ResponderOptions } from './commands/responder.js';
+import type { AgentAuthority } from './enrolment/agent-authority.js';
+import { EnrolmentNats, EnrolmentTokensNats } from './enrolment/enrolment.nats.js';
+import { Enrolment } from './enrolment/enrolment.js';
+import type { EnrolmentSecrets } from './enrolment/enrolment-secrets.js';
+import { Renewal } from './enrolment/renewal.js';
+import type { RenewalNonces } from './enrolment/renewal-nonces.js';
+import { TokenCommands } from './enrolment/token-commands.js';
+import { GroupCommands } from './groups/group-commands.js';
+import { GroupsNats } from './groups/groups.nats.js';
+import { ApiTokenCommands } from './identity/api-token-commands.js';
+import type { Identity } from './identity/identity.js';
+import { ApiTokensNats, MembersNats, SessionsNats } from './identity/identity.nats.js';
+import { OrganisationCommands } from './identity/organisation-commands.js';
+import { SignInCommands } from './identity/sign-in-commands.js';
+import { UserCommands } from './identity/user-commands.js';
+
+/** What the commands of this service stand on. */
+export interface RegistryParts extends HandlerParts {
+  readonly identity: Identity;
+  readonly authority: AgentAuthority;
+  readonly secrets: EnrolmentSecrets;
+  readonly nonces: RenewalNonces;
+  readonly reconnectWindowMs: () => number | Promise<number>;
+  /** Enrolments, and renewals, at once in this process. */
+  readonly concurrency: number;
+  readonly onError: ResponderOptions['onError'];
+}
+
+@Module({})
+export class RegistryModule {
+  static with(parts: RegistryParts): DynamicModule {
+    const { identity } = parts;
+    const withAccess = { ...parts, access: identity.access };
+    const enrolling = {
+      ...withAccess,
+      isActive: (orgId: string) => identity.directory.isActive(orgId),
+    };
+    return {
+      module: RegistryModule,
+      controllers: [
+        SessionsNats,
+        MembersNats,
+        ApiTokensNats,
+        EnrolmentNats,
+        EnrolmentTokensNats,
+        AgentsNats,
+        GroupsNats,
+      ],
+      providers: [
+        { provide: RESPONDER_OPTIONS, useValue: { onError: parts.onError } },
+        { provide: SignInCommands, useValue: identity.signIn },
+        { provide: OrganisationCommands, useValue: identity.organisations },
+        { provide: UserCommands, useValue: identity.users },
+        { provide: ApiTokenCommands, useValue: identity.apiTokens },
+        { provide: Enrolment, useFactory: () => new Enrolment(enrolling) },
+        { provide: Renewal, useFactory: () => new Renewal(parts) },
+        { provide: TokenCommands, useFactory: () => new TokenCommands(withAccess) },
+        { provide: AgentCommands, useFactory: () => new AgentCommands(withAccess) },
+        { provide: PastAgents, useFactory: () => new PastAgents(withAccess) },
+        { provide: GroupCommands, useFactory: () => new GroupCommands(withAccess) },
+      ],
+    };
+  }
+}
