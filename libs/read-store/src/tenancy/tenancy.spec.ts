@@ -64,6 +64,30 @@ describe('a tenant query', () => {
     await closeSql(one);
   });
 
+  it.each([
+    ['plain', all],
+    ['with a join', joined],
+  ] as const)(
+    'S9: %s answers for its organisation alone where row security is gone, too',
+    async (_name, build) => {
+      const admin = createSql({ url: world.database.superuserUrl, applicationName: 'test', max: 1 });
+      expect(await admin`select count(*)::int as n from test.notes`).toEqual([{ n: 3 }]);
+      for (const org of [ORG_A, ORG_B])
+        expect(await tenantQuery(admin, org, build)).toEqual(await tenantQuery(world.reader, org, build));
+      await closeSql(admin);
+    },
+  );
+
+  it('says that the store is unavailable where the database does not answer', async () => {
+    const nowhere = createSql({
+      url: 'postgres://kf_reader@127.0.0.1:1/none',
+      applicationName: 'test',
+      max: 1,
+    });
+    await expect(tenantQuery(nowhere, ORG_A, all)).rejects.toMatchObject({ code: 'store.unavailable' });
+    await closeSql(nowhere);
+  });
+
   it('S11: takes an organisation id as a value, whatever is written in it', async () => {
     expect(await tenantQuery(world.reader, `x', true), set_config('app.org','${ORG_A}`, all)).toEqual([]);
     expect(await tenantQuery(world.reader, '', all)).toEqual([]);

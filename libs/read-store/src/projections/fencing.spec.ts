@@ -1,0 +1,143 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { closeSql, createSql } from '@keyfleet/postgres';
+import { startFaultProxy, waitFor } from '@keyfleet/testing';
+import { type NotesWorld, notesProjection, notesWorld, ORG_A, ORG_B } from '../testing/notes.js';
+import { type RunOptions, type RunStep, runProjection } from './run.js';
+import { waitForPosition } from './wait.js';
+
+let world: NotesWorld;
+const cleanups: (() => unknown)[] = [];
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+  await world.close();
+});
+
+function run(options: Partial<RunOptions> = {}) {
+  const controller = new AbortController();
+  const steps: RunStep[] = [];
+  const done = runProjection({
+    sql: world.worker,
+    store: world.store,
+    projection: notesProjection(),
+    leaseTtlMs: 600,
+    renewEveryMs: 150,
+    retryMs: 50,
+    signal: controller.signal,
+    onStep: (step) => steps.push(step),
+    ...options,
+  });
+  cleanups.push(() => {
+    controller.abort();
+    return done;
+  });
+  return steps;
+}
+
+const reached = (position: string) =>
+  waitForPosition(world.worker, { projections: ['test.notes'], position, ceilingMs: 15_000 });
+
+/** What one unbroken run over the same events makes of them. */
+async function unbroken(): Promise<unknown> {
+  const { store } = world;
+  const notes = new Map<string, { org_id: string | null; id: string; text: string; changes: number }>();
+  const totals = new Map<string | null, bigint>();
+  for (const { stream, data, metadata } of (await store.readAll({ limit: 1_000_000 })).events) {
+    const { text } = data as { text: string };
+    const key = `${metadata.orgId} ${stream}`;
+    const before = notes.get(key)?.changes ?? 0;
+    notes.set(key, { org_id: metadata.orgId, id: stream, text, changes: before + 1 });
+    totals.set(metadata.orgId, (totals.get(metadata.orgId) ?? 0n) + 1n);
+  }
+  const by = (key: string) => (a: object, b: object) =>
+    String(Reflect.get(a, key)).localeCompare(String(Reflect.get(b, key)), 'en');
+  return {
+    notes: [...notes.values()].sort(by('id')).sort(by('org_id')),
+    totals: [...totals].map(([org_id, changes]) => ({ org_id, changes })).sort(by('org_id')),
+  };
+}
+
+describe('a projection under faults', () => {
+  it('F15: a projector that was stopped in the middle of a transaction cannot commit it once another has taken over', async () => {
+    world = await notesWorld([1], { sharedStore: true });
+    const child = startChild();
+    await child.said('acquired');
+    await world.writeMany(2_000, 5, ORG_A);
+    await child.said('applied');
+    const other = run();
+    for (let round = 0; round < 3; round += 1) {
+      child.process.kill('SIGSTOP');
+      await waitFor(() => other.some(({ kind }) => kind === 'acquired'));
+      const position = await world.writeMany(500, 5, round % 2 ? ORG_A : ORG_B);
+      child.process.kill('SIGCONT');
+      expect(await reached(position)).toBe(true);
+      expect(await world.everything()).toEqual(await unbroken());
+    }
+    expect(child.output()).toMatch(/lost|failed/);
+  });
+
+  it('F15: a holder that is killed is followed by another within its lease, from where it was', async () => {
+    world = await notesWorld([1], { sharedStore: true });
+    const child = startChild();
+    await child.said('acquired');
+    const position = await world.writeMany(1_000, 5, ORG_A);
+    await child.said('applied');
+    child.process.kill('SIGKILL');
+    run();
+    expect(await reached(position)).toBe(true);
+    expect(await world.everything()).toEqual(await unbroken());
+  });
+
+  it('F19: connections that are cut again and again lose and repeat nothing', async () => {
+    world = await notesWorld();
+    const proxy = await startFaultProxy({ port: Number(new URL(world.database.url).port) });
+    const sql = createSql({
+      url: proxy.through(world.database.urlFor('kf_worker')),
+      applicationName: 'cut',
+      max: 3,
+    });
+    cleanups.push(
+      () => proxy.close(),
+      () => closeSql(sql, 500),
+    );
+    const steps = run({ sql, retryMs: 5, batchSize: 10 });
+    for (let cut = 0; cut < 20; cut += 1) {
+      await world.writeMany(100, 5, cut % 2 ? ORG_A : ORG_B);
+      const applied = steps.length;
+      await waitFor(() => steps.length > applied);
+      proxy.reset();
+    }
+    expect(await reached(await world.write('note-last', ORG_A, 'last'))).toBe(true);
+    expect(steps.some(({ kind }) => kind === 'failed')).toBe(true);
+    expect(steps.some(({ kind }) => kind === 'parked')).toBe(false);
+    expect(await world.everything()).toEqual(await unbroken());
+  });
+});
+
+interface Child {
+  readonly process: ChildProcess;
+  output(): string;
+  said(step: string): Promise<unknown>;
+}
+
+function startChild(): Child {
+  const script = fileURLToPath(new URL('../testing/projector.child.ts', import.meta.url));
+  const register = fileURLToPath(new URL('../../../testing/jest/register.mjs', import.meta.url));
+  const child = spawn(process.execPath, ['--import', register, script], {
+    env: {
+      ...process.env,
+      WORKER_URL: world.database.urlFor('kf_worker'),
+      STORE_URL: world.database.urlFor('kf_store'),
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (output += String(chunk)));
+  cleanups.push(() => child.kill('SIGKILL'));
+  return {
+    process: child,
+    output: () => output,
+    said: (step) => waitFor(() => output.includes(`${step}\n`), { what: `"${step}" from the child` }),
+  };
+}
