@@ -29,10 +29,6 @@ export class Admin {
     return (await this.#get<{ items: Org[] }>('/orgs')).items;
   }
 
-  async createOrg(slug: string, name: string): Promise<Org> {
-    return this.#send<Org>('POST', '/orgs', { slug, name });
-  }
-
   async agents(org: string): Promise<AgentRow[]> {
     return (await this.#get<{ items: AgentRow[] }>(`/orgs/${org}/agents?limit=200`)).items;
   }

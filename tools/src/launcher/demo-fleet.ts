@@ -1,5 +1,5 @@
 /** The organisations and agents a first start shows. */
-export interface DemoOrg {
+interface DemoOrg {
   readonly slug: string;
   readonly name: string;
 }

@@ -2,7 +2,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Admin, Org } from './admin.js';
 import type { DemoAgentProcess } from './agents.js';
 import type { ControlAnswer, ControlRequest } from './control.js';
-import type { DemoOrg } from './demo-fleet.js';
 import { seedSecrets, startTraffic } from './traffic.js';
 
 /** The demo agents of a running installation. */
@@ -86,15 +85,6 @@ async function connectedId(agent: DemoAgentProcess, signal: AbortSignal): Promis
       );
     await delay(100);
   }
-}
-
-/** Creates what is missing of the demo organisations, and gives all of them. */
-export async function ensureOrgs(admin: Admin, wanted: readonly DemoOrg[]): Promise<Org[]> {
-  const there = await admin.orgs();
-  const orgs: Org[] = [];
-  for (const { slug, name } of wanted)
-    orgs.push(there.find((org) => org.slug === slug) ?? (await admin.createOrg(slug, name)));
-  return orgs;
 }
 
 /** Until the control plane itself calls every one of them online: detection has seen them. */

@@ -39,6 +39,19 @@ export class Installation {
     return ['--directory', this.#places.layout.state, '--nats-port', String(natsPort)];
   }
 
+  /** The first user and the organisations they own, where they are not there yet. */
+  bootstrap(orgs: readonly { slug: string; name: string }[]): { args: readonly string[]; env: Settings } {
+    const { layout } = this.#places;
+    secretFile(layout.adminPasswordFile);
+    return {
+      args: [
+        ...['--email', ADMIN_EMAIL, '--password-file', layout.adminPasswordFile],
+        ...orgs.flatMap(({ slug, name }) => ['--org', `${slug}:${name}`]),
+      ],
+      env: this.#databases(['store', 'worker', 'identity']),
+    };
+  }
+
   service(name: ServiceName, operationsPort: number): Settings {
     return {
       ...this.#nats(name),

@@ -5,7 +5,7 @@ import { placeAgents } from './agents.js';
 import { findServers, natsBacking, PostgresBacking, RedisBacking } from './backing.js';
 import type { ControlAnswer, ControlRequest } from './control.js';
 import { DEMO_ORGS, demoAgents } from './demo-fleet.js';
-import { ensureOrgs, Fleet, waitUntilOnline } from './fleet.js';
+import { Fleet, waitUntilOnline } from './fleet.js';
 import { ADMIN_EMAIL, Installation, type Settings } from './installation.js';
 import type { Layout } from './layout.js';
 import { runToEnd } from './node-process.js';
@@ -55,16 +55,23 @@ export class Launcher {
     removeRunFile(this.#layout.runFile);
     const found = await this.#step('servers', (say) => this.#startServers(say));
     const installation = await this.#plan();
-    await this.#step('migrations', () => this.#run('registry', 'migrate', { env: installation.migrate() }));
-    await this.#step('authority', () =>
-      this.#run('registry', 'init', { args: installation.init(portOf(this.#natsUrl)) }),
-    );
+    await Promise.all([
+      this.#step('migrations', () => this.#run('registry', 'migrate', { env: installation.migrate() })),
+      this.#step('authority', () =>
+        this.#run('registry', 'init', { args: installation.init(portOf(this.#natsUrl)) }),
+      ),
+    ]);
     await this.#step('broker', () => this.#startBroker(found));
+    const firstAdmin = this.#step('first admin', () =>
+      this.#run('registry', 'bootstrap', installation.bootstrap(DEMO_ORGS)),
+    );
+    // Its failure is told where it is awaited; until then it must not count as unhandled.
+    firstAdmin.catch(() => {});
     await this.#step('services', async (say) => {
       const { signal } = this.#stop;
       const context = { layout: this.#layout, installation, ports: this.#ports, signal, onEvent: this.#tell };
       this.#services = await placeServices(context);
-      await startServices(this.#services, say);
+      await Promise.all([startServices(this.#services, say), firstAdmin]);
     });
     await this.#step('demo fleet', () => this.#startFleet());
     await this.#step('detection', () => waitUntilReady(this.#services, this.#stop.signal));
@@ -157,7 +164,7 @@ export class Launcher {
   async #startFleet(): Promise<void> {
     const { signal } = this.#stop;
     const admin = new Admin(this.#gatewayUrl, ADMIN_EMAIL, secretFile(this.#layout.adminPasswordFile));
-    this.#orgs = await ensureOrgs(admin, DEMO_ORGS);
+    this.#orgs = await admin.orgs();
     const context = {
       layout: this.#layout,
       admin,

@@ -9,15 +9,14 @@ serve(process.env.KEYFLEET_OPERATIONS__PORT, (request, response) => response.wri
 for (const event of ['SIGTERM', 'disconnect']) process.on(event, () => process.exit(0));
 `;
 
-/** Knows two organisations, lets anybody in with the right password, and calls every connected agent online. */
+/** Knows the organisations it was set up with, lets anybody in with the right password, and calls every connected agent online. */
 const GATEWAY = `${SERVICE}
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-const orgs = [{ id: 'org_acme', slug: 'acme', name: 'Acme Bank' }];
+import { readFileSync } from 'node:fs';
+const orgs = JSON.parse(readFileSync('.keyfleet/fake-orgs.json', 'utf8')).map((org) => ({ id: 'org_' + org.split(':')[0], slug: org.split(':')[0] }));
 const bodyOf = async (request) => { let text = ''; for await (const chunk of request) text += chunk; return text ? JSON.parse(text) : {}; };
 const answers = {
   'POST /api/v1/auth/login': (body) => body.password === readFileSync('.keyfleet/secrets/admin-password', 'utf8').trim() ? [200, {}] : [401, {}],
   'GET /api/v1/orgs': () => [200, { items: orgs }],
-  'POST /api/v1/orgs': (body) => { const org = { id: 'org_' + body.slug, ...body }; orgs.push(org); return [201, org]; },
 };
 serve(process.env.KEYFLEET_HTTP__PORT, async (request, response) => {
   const body = await bodyOf(request);
@@ -57,6 +56,14 @@ createServer({ key: readFileSync(key), cert: readFileSync(ca) }, (request, respo
 for (const event of ['SIGTERM', 'disconnect']) process.on(event, () => process.exit(0));
 `;
 
+const BOOTSTRAP = `
+import { readFileSync, writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+const { values } = parseArgs({ options: { email: { type: 'string' }, 'password-file': { type: 'string' }, org: { type: 'string', multiple: true } } });
+if (readFileSync(values['password-file'], 'utf8').trim().length < 12) process.exit(1);
+writeFileSync('.keyfleet/fake-orgs.json', JSON.stringify(values.org));
+`;
+
 const MIGRATE = `
 import { readFileSync } from 'node:fs';
 if (!/^postgres:\\/\\/kf_owner:/.test(readFileSync(process.env.KEYFLEET_DATABASE__OWNER_URL_FILE, 'utf8'))) process.exit(1);
@@ -80,6 +87,7 @@ export function fakeCheckout(root: string, vendorDirectory: string): void {
   };
   write('registry', 'migrate', MIGRATE);
   write('registry', 'init', INIT);
+  write('registry', 'bootstrap', BOOTSTRAP);
   for (const service of ['registry', 'policy', 'analytics', 'notify']) write(service, 'main', SERVICE);
   write('gateway', 'main', GATEWAY);
   write('agent', 'main', AGENT);
