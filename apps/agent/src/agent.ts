@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AgentStatus } from '@keyfleet/contracts/http';
 import { type Clock, isKeyfleetError } from '@keyfleet/kernel';
@@ -77,6 +77,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
     operations,
     close: async () => {
       operations.setDraining();
+      rmSync(join(directory, 'agent.json'), { force: true });
       clearInterval(renewal);
       await api.close();
       await maintenance.close();

@@ -1,4 +1,11 @@
-import { createLogger, createMetrics, createShutdown, loadConfig, systemClock } from '@keyfleet/platform';
+import {
+  ConfigError,
+  createLogger,
+  createMetrics,
+  createShutdown,
+  loadConfig,
+  systemClock,
+} from '@keyfleet/platform';
 import { startAgent } from './agent.js';
 import { manageKeys } from './cli/keys.js';
 import { agentConfig } from './config.js';
@@ -10,7 +17,14 @@ process.umask(0o077);
 
 const [command, ...rest] = process.argv.slice(2);
 if (command === 'keys') process.exitCode = await manageKeys(rest);
-else await serve();
+else await serve().catch(explain);
+
+/** A wrong setting is for its reader to mend; anything else is ours, and shows where. */
+function explain(error: unknown): void {
+  if (!(error instanceof ConfigError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
+}
 
 async function serve(): Promise<void> {
   const { value: config } = loadConfig(agentConfig);

@@ -38,4 +38,5 @@ export type { ChainedEntry, ChainVerdict } from './chain/verify.js';
 export { hashEntry, verifyChain } from './chain/verify.js';
 export { keyedHash, nameReference } from './hash/keyed.js';
 export { createMasterKeyFile, openMasterKeyFile } from './keys/file.js';
+export { randomSecret, wipeableBuffer } from './keys/wipeable.js';
 export type { KeyContext, KeyProvider, KeyProviderDescription } from './keys/provider.js';

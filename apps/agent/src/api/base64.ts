@@ -1,3 +1,5 @@
+import { wipeableBuffer } from '@keyfleet/crypto';
+
 const LETTERS = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
 const PAD = 0x3d;
 const NONE = 0xff;
@@ -6,7 +8,7 @@ for (const [six, letter] of LETTERS.entries()) SIXES[letter] = six;
 
 /** Base64 (standard alphabet, padded) from bytes to bytes: Node's own makes a string of a value, which nobody can wipe. */
 export function encodeBase64(bytes: Buffer): Buffer {
-  const out = Buffer.alloc(Math.ceil(bytes.length / 3) * 4, PAD);
+  const out = wipeableBuffer(Math.ceil(bytes.length / 3) * 4).fill(PAD);
   for (let at = 0, to = 0; at < bytes.length; at += 3, to += 4) {
     const left = bytes.length - at;
     const three =
@@ -25,7 +27,7 @@ export function encodeBase64(bytes: Buffer): Buffer {
 export function decodeBase64(text: Buffer): Buffer | undefined {
   if (text.length % 4 !== 0) return undefined;
   const padding = text.at(-1) !== PAD ? 0 : text.at(-2) !== PAD ? 1 : 2;
-  const out = Buffer.alloc((text.length / 4) * 3 - padding);
+  const out = wipeableBuffer((text.length / 4) * 3 - padding);
   const letters = text.length - padding;
   let to = 0;
   let bits = 0;

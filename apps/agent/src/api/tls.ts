@@ -1,5 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { join } from 'node:path';
 import {
   type CertificateAndKey,
@@ -74,9 +75,7 @@ export class LocalTls {
     if (!parsed.checkPrivateKey(createPrivateKey(kept.privateKey))) return false;
     if (!parsed.checkIssued(new X509Certificate(authority))) return false;
     if (parsed.validToDate.getTime() - now < RENEW_BEFORE_MS) return false;
-    return this.#options.names.every(
-      (name) => (parsed.checkHost(name) ?? parsed.checkIP(name)) !== undefined,
-    );
+    return this.#options.names.every((name) => (isIP(name) ? parsed.checkIP(name) : parsed.checkHost(name)));
   }
 
   #read(certificateName: string, keyName: string): CertificateAndKey | undefined {

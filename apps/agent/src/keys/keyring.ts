@@ -1,5 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { DATA_KEY_BYTES, type KeyProvider, openEnvelope, sealEnvelope } from '@keyfleet/crypto';
+import {
+  DATA_KEY_BYTES,
+  type KeyProvider,
+  openEnvelope,
+  randomSecret,
+  sealEnvelope,
+  wipeableBuffer,
+} from '@keyfleet/crypto';
 import { type Clock, KeyfleetError, toTimestamp } from '@keyfleet/kernel';
 import type { StoredKey, StoredVersion, VaultStorage } from '../storage/port.js';
 
@@ -64,7 +71,9 @@ export class Keyring {
   nameKey(): Buffer {
     const held = this.#named();
     if (!held) throw new KeyfleetError('vault.sealed');
-    return Buffer.from(held.key);
+    const copy = wipeableBuffer(held.key.length);
+    held.key.copy(copy);
+    return copy;
   }
 
   encrypt(value: Buffer, place: ValuePlace): { keyId: string; envelope: Buffer } {
@@ -147,7 +156,7 @@ export class Keyring {
   async #make(purpose: StoredKey['purpose'], version: number): Promise<StoredKey> {
     const { storage, provider, clock } = this.#options;
     const id = `key_${randomBytes(12).toString('hex')}`;
-    const plain = randomBytes(DATA_KEY_BYTES);
+    const plain = randomSecret(DATA_KEY_BYTES);
     try {
       const wrapped = await provider.wrap(plain, { purpose, version, vault: storage.vaultId, keyId: id });
       const { masterKeyId } = provider.describe();

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomSecret, wipeableBuffer } from '@keyfleet/crypto';
 
 export const ALPHABETS = {
   alphanumeric: 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789',
@@ -13,9 +13,9 @@ export function generateValue(length: number, alphabet: Alphabet): Buffer {
   const letters = Buffer.from(ALPHABETS[alphabet]);
   // Bytes beyond the last whole multiple would favour the first letters; they are thrown away.
   const fair = 256 - (256 % letters.length);
-  const value = Buffer.alloc(length);
+  const value = wipeableBuffer(length);
   for (let at = 0; at < length; ) {
-    const random = randomBytes(length - at + 16);
+    const random = randomSecret(length - at + 16);
     for (const byte of random) {
       if (at === length) break;
       if (byte < fair) value[at++] = letters[byte % letters.length] as number;

@@ -1,4 +1,5 @@
 import { usageRow } from '@keyfleet/contracts/events';
+import { verifyChain } from '@keyfleet/crypto';
 import { caller, stranger, VaultFixture } from './fixture.contract.js';
 
 let fixture: VaultFixture;
@@ -333,5 +334,24 @@ describe('audit', () => {
       ['rollback', 4, 'allowed', null],
       ['delete', 4, 'allowed', null],
     ]);
+  });
+});
+
+describe('F27: a week without the control plane', () => {
+  it('changes nothing locally, and every entry of it waits in order', async () => {
+    await fixture.put('team/db', 'first');
+    for (let hour = 1; hour <= 7 * 24; hour += 1) {
+      fixture.clock.advance(3_600_000);
+      await fixture.vault.rotate(caller(), { path: 'team/db', length: 16, alphabet: 'hex' });
+      expect(await fixture.read('team/db')).toHaveLength(16);
+      await fixture.agent.reportUsage();
+      fixture.agent.journal.prune(fixture.clock.now());
+    }
+    const entries = fixture.events();
+    expect(verifyChain(entries, { seq: 0, hash: fixture.identity.prev })).toMatchObject({ intact: true });
+    expect(entries.filter(({ type }) => type === 'SecretRotated')).toHaveLength(7 * 24);
+    expect(entries.filter(({ type }) => type === 'UsageReported')).toHaveLength(7 * 24);
+    const times = entries.map(({ at }) => at);
+    expect([...times].sort()).toEqual(times);
   });
 });

@@ -5,6 +5,7 @@ import { KeyfleetError } from '@keyfleet/kernel';
 import { openEnvelope, sealEnvelope } from '../envelope/envelope.js';
 import { keyedHash } from '../hash/keyed.js';
 import type { KeyContext, KeyProvider, KeyProviderDescription } from './provider.js';
+import { randomSecret, wipeableBuffer } from './wipeable.js';
 
 const MASTER_KEY_BYTES = 32;
 
@@ -13,7 +14,7 @@ const MASTER_KEY_BYTES = 32;
  * never touched: throws with code EEXIST.
  */
 export function createMasterKeyFile(path: string): void {
-  const key = randomBytes(MASTER_KEY_BYTES);
+  const key = randomSecret(MASTER_KEY_BYTES);
   const draft = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`;
   try {
     const file = openSync(draft, 'wx', 0o600);
@@ -55,7 +56,7 @@ function readMasterKey(path: string): Buffer {
       throw new KeyfleetError('vault.sealed', {
         detail: 'The master key file may be read by others; set its mode to 0600.',
       });
-    const key = Buffer.alloc(MASTER_KEY_BYTES);
+    const key = wipeableBuffer(MASTER_KEY_BYTES);
     if (size !== MASTER_KEY_BYTES || readSync(file, key, 0, MASTER_KEY_BYTES, 0) !== MASTER_KEY_BYTES)
       throw new KeyfleetError('vault.sealed', { detail: 'The master key file does not hold 32 bytes.' });
     return key;
