@@ -1,3 +1,4 @@
+import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createTestDatabase, type TestDatabase } from '@keyfleet/testing';
 import postgres, { type Sql } from 'postgres';
@@ -79,10 +80,29 @@ function disturb(superuserUrl: string): () => Promise<void> {
 
 async function disturbUntil(sql: Sql, state: { readonly stopped: boolean }): Promise<void> {
   for (let n = 1; !state.stopped; n++) {
-    const end = n % 6 === 0 ? sql`pg_terminate_backend(pid)` : sql`pg_cancel_backend(pid)`;
+    const end = n % 10 === 0 ? sql`pg_terminate_backend(pid)` : sql`pg_cancel_backend(pid)`;
     await sql`
       select ${end} from pg_stat_activity
-       where application_name like '% write' and state = 'active' order by random() limit 1`;
+       where datname = current_database() and application_name like '% write' and state = 'active'
+       order by random() limit 1`;
     await delay(20);
   }
+}
+
+/** What dump and restore make of a store: its rows, by COPY, in a new database with another history of transactions. */
+export async function copyOf(database: TestDatabase): Promise<TestDatabase> {
+  const copy = await storeDatabase();
+  const [from, to] = [database, copy].map(({ superuserUrl }) => postgres(superuserUrl, { max: 1 }));
+  for (const table of ['streams', 'kinds', 'orgs', 'events', 'floor', 'trimmed']) {
+    await to?.unsafe(`truncate store.${table}`);
+    const rows = await from?.unsafe(`copy store.${table} to stdout`).readable();
+    const into = await to?.unsafe(`copy store.${table} from stdin`).writable();
+    if (rows && into) await pipeline(rows, into);
+  }
+  for (const table of ['streams', 'kinds', 'orgs'])
+    await to?.unsafe(
+      `select setval(pg_get_serial_sequence('store.${table}', 'id'), (select coalesce(max(id), 1) from store.${table}))`,
+    );
+  await Promise.all([from?.end(), to?.end()]);
+  return copy;
 }

@@ -9,7 +9,10 @@ const PREFIX = 'evt_'.length;
 type Unwritten = readonly [ordinal: number, actual: string, position: string | null];
 
 /** Writes appends to different streams in one transaction and answers each, in their order. */
-export async function writeGroup(sql: Sql, group: readonly EncodedAppend[]): Promise<AppendResult[]> {
+export async function writeGroup(
+  sql: Pick<Sql, 'unsafe'>,
+  group: readonly EncodedAppend[],
+): Promise<AppendResult[]> {
   const [row] = await sql.unsafe<{ base: string; unwritten: string | null }[]>(
     'select base, unwritten from store.append_group($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12)',
     parametersOf(group),

@@ -80,8 +80,8 @@ export const CONNECTION = {
   fetch_types: false,
   connect_timeout: 5,
   keep_alive: 30,
-  /** Seconds between attempts to reach the server; few processes ask, so no storm comes of it. */
-  backoff: () => 0.1 + Math.random() * 0.4,
+  /** Seconds to the next attempt: at once after a connection was ended, soon where the server is away; few processes ask. */
+  backoff: (failures: number) => Math.min(failures * 0.1, 0.5) * (0.5 + Math.random() / 2),
   onnotice: () => {},
 } satisfies Options<Record<string, never>>;
 

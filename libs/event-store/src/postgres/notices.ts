@@ -21,7 +21,7 @@ export interface NoticesOptions {
 export class Notices {
   readonly #options: NoticesOptions;
   #listener: Sql | undefined;
-  #sending = false;
+  #sending: Promise<void> | undefined;
   #due = false;
 
   constructor(options: NoticesOptions) {
@@ -52,9 +52,7 @@ export class Notices {
   /** One at a time: what is committed while one is under way is told by the next. */
   send(): void {
     this.#due = true;
-    if (this.#sending) return;
-    this.#sending = true;
-    void this.#sendAll();
+    this.#sending ??= this.#sendAll();
   }
 
   async #sendAll(): Promise<void> {
@@ -62,10 +60,11 @@ export class Notices {
       this.#due = false;
       await this.#options.link.run((sql) => sql`select pg_notify(${CHANNEL}, '')`).catch(() => {});
     }
-    this.#sending = false;
+    this.#sending = undefined;
   }
 
   async close(): Promise<void> {
+    await this.#sending;
     await this.#listener?.end({ timeout: 0 });
   }
 }

@@ -169,7 +169,8 @@ export class PostgresEventStore implements EventStore {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort();
     await this.#appender.drain();
-    await Promise.all([this.#notices.close(), ...this.#links.map((link) => link.close())]);
+    await this.#notices.close();
+    await Promise.all(this.#links.map((link) => link.close()));
   }
 
   #checkOpen(): void {
