@@ -143,9 +143,12 @@ async function openKeys({ authority, nats }: RegistryConfig, worker: Sql): Promi
 
 function brokerOptions(name: string): BrokerOptions {
   const { url, credentialsFile, certFile: certificateFile, keyFile, caFile } = config.nats;
+  const identity = identityFromFiles({ credentialsFile, certificateFile, keyFile, caFile });
+  // A file that is missing is said at once; later on, a client would wait for it for ever.
+  identity();
   return {
     servers: url,
-    identity: identityFromFiles({ credentialsFile, certificateFile, keyFile, caFile }),
+    identity,
     inboxPrefix: serviceInbox('registry'),
     name,
     waitOnFirstConnect: true,
