@@ -1,3 +1,4 @@
+import { heartbeatOf } from './testing/agents.js';
 import { cut, LivenessWorld, type TestReplica } from './testing/world.js';
 
 const TEN_MINUTES = 600;
@@ -103,7 +104,7 @@ describe('honest blindness', () => {
       world.sql`select seen_at from registry.agent_last_seen where agent_id = ${agent.agentId}`;
     for (const days of [-1, 1]) {
       const beat = {
-        ...world.heartbeat(agent),
+        ...heartbeatOf(agent),
         at: new Date(world.clock.now() + days * 86_400_000).toISOString(),
       };
       agent.counter += 1;

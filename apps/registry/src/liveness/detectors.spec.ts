@@ -2,11 +2,12 @@ import { randomUUID } from 'node:crypto';
 import type { EventStore } from '@keyfleet/event-store';
 import { KeyfleetError } from '@keyfleet/kernel';
 import { newId } from '@keyfleet/platform';
-import { LivenessWorld, type TestAgent } from './testing/world.js';
+import { heartbeatOf } from './testing/agents.js';
+import { LivenessWorld, type LivingAgent } from './testing/world.js';
 
 const agentIds = (events: readonly { readonly data: unknown }[]) =>
   events.map(({ data }) => (data as { agentId: string }).agentId).sort();
-const idsOf = (agents: readonly TestAgent[]) => agents.map(({ agentId }) => agentId).sort();
+const idsOf = (agents: readonly LivingAgent[]) => agents.map(({ agentId }) => agentId).sort();
 
 describe('detectors', () => {
   let world: LivenessWorld;
@@ -37,7 +38,7 @@ describe('detectors', () => {
   it('F4: wherever a detector dies between finding and recording, the next one makes the same fact, once', async () => {
     const places = ['liveness.after-claim', 'liveness.before-append', 'liveness.after-append'];
     for (const place of places) {
-      const [agent] = (await world.enrol(1)) as [TestAgent];
+      const [agent] = (await world.enrol(1)) as [LivingAgent];
       const steady = await world.replica();
       await world.pass(45, steady);
       await steady.close();
@@ -100,7 +101,7 @@ describe('detectors', () => {
     const replica = await world.replica({ store });
     const agents = await world.enrol(6);
     await world.pass(60, replica);
-    const [gone, back] = agents as [TestAgent, TestAgent];
+    const [gone, back] = agents as [LivingAgent, LivingAgent];
     gone.alive = false;
     back.alive = false;
     await world.pass(60, replica);
@@ -125,7 +126,7 @@ describe('detectors', () => {
     const replica = await world.replica();
     const agents = await world.enrol(4);
     await world.pass(60, replica);
-    const [silent] = agents as [TestAgent];
+    const [silent] = agents as [LivingAgent];
     silent.alive = false;
     await world.pass(120, replica);
     await world.sql`delete from registry.agent_last_seen`;
@@ -152,8 +153,8 @@ describe('what beats say', () => {
 
   it('F6: two processes with one key are one suspicion on the agent’s stream', async () => {
     const replica = await world.replica();
-    const [agent] = (await world.enrol(1)) as [TestAgent];
-    const clone: TestAgent = {
+    const [agent] = (await world.enrol(1)) as [LivingAgent];
+    const clone: LivingAgent = {
       ...agent,
       bootId: randomUUID(),
       version: '2.0.0',
@@ -173,7 +174,7 @@ describe('what beats say', () => {
 
   it('a restart with another version is one AgentVersionChanged', async () => {
     const replica = await world.replica();
-    const [agent] = (await world.enrol(1)) as [TestAgent];
+    const [agent] = (await world.enrol(1)) as [LivingAgent];
     await world.pass(60, replica);
     Object.assign(agent, { bootId: randomUUID(), counter: 0, version: '1.1.0' });
     await world.pass(90, replica);
@@ -185,14 +186,11 @@ describe('what beats say', () => {
 
   it('S2: count only from agents that were enrolled, in their own organisation, and not revoked', async () => {
     const replica = await world.replica();
-    const [agent] = (await world.enrol(1)) as [TestAgent];
+    const [agent] = (await world.enrol(1)) as [LivingAgent];
     const stranger = { ...agent, agentId: newId('agt') };
     const elsewhere = { ...agent, orgId: newId('org') };
     await world.beat([stranger, elsewhere], [replica]);
-    world.fleet.publish(
-      `kf.v1.${agent.orgId}.${agent.agentId}.hb`,
-      JSON.stringify(world.heartbeat(stranger)),
-    );
+    world.fleet.publish(`kf.v1.${agent.orgId}.${agent.agentId}.hb`, JSON.stringify(heartbeatOf(stranger)));
     world.fleet.publish(`kf.v1.${agent.orgId}.${agent.agentId}.hb`, 'not a beat');
     await world.beat([], [replica]);
     await replica.liveness.watch();

@@ -1,5 +1,5 @@
 import { newId } from '@keyfleet/platform';
-import { LivenessWorld, type TestAgent, type TestReplica } from './testing/world.js';
+import { LivenessWorld, type LivingAgent, type TestReplica } from './testing/world.js';
 
 describe('the silence of a fleet', () => {
   let world: LivenessWorld;
@@ -15,7 +15,7 @@ describe('the silence of a fleet', () => {
     await world.close();
   });
 
-  function stop(agents: readonly TestAgent[]): void {
+  function stop(agents: readonly LivingAgent[]): void {
     for (const agent of agents) agent.alive = false;
   }
 
@@ -88,7 +88,7 @@ describe('how long an agent may be silent', () => {
 
   it('is what the strictest of its groups says', async () => {
     const replica = await world.replica();
-    const [patient, strict] = (await world.enrol(2)) as [TestAgent, TestAgent];
+    const [patient, strict] = (await world.enrol(2)) as [LivingAgent, LivingAgent];
     await world.pass(40, replica);
     await world.watch(patient, { offlineAfter: 240 });
     await world.watch(strict, { offlineAfter: 45 });
@@ -103,7 +103,7 @@ describe('how long an agent may be silent', () => {
 
   it('is four minutes for one that enrolled and never came, and its first beat is still its first', async () => {
     const replica = await world.replica();
-    const [late] = (await world.enrol(1)) as [TestAgent];
+    const [late] = (await world.enrol(1)) as [LivingAgent];
     late.alive = false;
     await world.watch(late, { offlineAfter: 90 });
     await world.pass(230, replica);
@@ -117,7 +117,7 @@ describe('how long an agent may be silent', () => {
 
   it('ends with its revocation: what is revoked is not offline', async () => {
     const replica = await world.replica();
-    const [agent] = (await world.enrol(1)) as [TestAgent];
+    const [agent] = (await world.enrol(1)) as [LivingAgent];
     await world.pass(40, replica);
     await world.watch(agent, { offlineAfter: 90, revoked: true });
     stopped(agent);
@@ -127,6 +127,6 @@ describe('how long an agent may be silent', () => {
   });
 });
 
-function stopped(...agents: readonly TestAgent[]): void {
+function stopped(...agents: readonly LivingAgent[]): void {
   for (const agent of agents) agent.alive = false;
 }

@@ -27,6 +27,6 @@ export async function repeat({ everyMs, pace, signal, monotonic, run }: Repetiti
     await run();
     // A run that took longer than its turn skips the turns it missed.
     next = Math.max(next + everyMs, monotonic());
-    await pace.sleep(next - monotonic(), signal);
+    await pace.sleep(Math.max(next - monotonic(), 0), signal);
   }
 }

@@ -1,6 +1,6 @@
 import type { AppendResult, EventStore, StreamAppend } from '@keyfleet/event-store';
 import { toTimestamp } from '@keyfleet/kernel';
-import type { Sql } from '@keyfleet/postgres';
+import { type Sql, transaction } from '@keyfleet/postgres';
 import {
   type Due,
   dueFacts,
@@ -9,6 +9,7 @@ import {
   stateAfter,
 } from '@keyfleet/registry/liveness';
 import { concurrently } from '../concurrently.js';
+import { notifyAgents } from '../notify.js';
 import { expectation, type FactMaker, NO_REVISION } from '../store-facts.js';
 
 export interface SettleOptions {
@@ -138,13 +139,17 @@ async function saveSettled(sql: Sql, settled: readonly Settled[]): Promise<void>
     state,
     known,
   }));
-  await sql`
-    update registry.agent_last_seen row set
-      revision = new.after, state = new.state, known = new.known,
-      returned_at = case when new.state = 'online' then null else row.returned_at end
-    from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb)
-      as new (agent_id text, before bigint, after bigint, state text, known boolean)
-    where row.agent_id = new.agent_id and row.revision = new.before and row.state <> 'revoked'`;
+  await transaction(sql, async (tx) => {
+    const changed = await tx<{ agent_id: string; org_id: string }[]>`
+      update registry.agent_last_seen row set
+        revision = new.after, state = new.state, known = new.known,
+        returned_at = case when new.state = 'online' then null else row.returned_at end
+      from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb)
+        as new (agent_id text, before bigint, after bigint, state text, known boolean)
+      where row.agent_id = new.agent_id and row.revision = new.before and row.state <> 'revoked'
+      returning row.agent_id, row.org_id`;
+    await notifyAgents(tx, changed);
+  });
 }
 
 /** The row fell behind its stream, or was lost, or the store was restored: the stream says where the agent stands. */

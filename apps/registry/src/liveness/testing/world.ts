@@ -1,5 +1,3 @@
-import { randomUUID } from 'node:crypto';
-import { agentSubject } from '@keyfleet/contracts/messages';
 import type { EventStore, RecordedEvent } from '@keyfleet/event-store';
 import { createInMemoryEventStore } from '@keyfleet/event-store/in-memory';
 import { newId } from '@keyfleet/platform';
@@ -15,17 +13,14 @@ import {
   testNats,
 } from '@keyfleet/testing';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
-import { type Liveness, type LivenessOptions, startLiveness } from '../liveness.js';
+import { startLiveness } from '../liveness.js';
+import type { Liveness, LivenessOptions } from '../options.js';
+import { beatsOf, enrolment, newAgent, type TestAgent } from './agents.js';
 
 type Nats = Awaited<ReturnType<typeof testNats>>;
 
-/** One simulated agent process: who it is, its boot and how far it counted. */
-export interface TestAgent {
-  readonly orgId: string;
-  readonly agentId: string;
-  bootId: string;
-  counter: number;
-  version: string;
+/** An agent that beats on its own as `pass` lets time go by. */
+export interface LivingAgent extends TestAgent {
   alive: boolean;
   /** Milliseconds into its 27 s cadence. */
   readonly phase: number;
@@ -39,7 +34,7 @@ export class LivenessWorld {
   readonly clock = new TestClock();
   readonly store: EventStore = createInMemoryEventStore({ clock: this.clock });
   readonly installationId = newId('ins');
-  readonly agents: TestAgent[] = [];
+  readonly agents: LivingAgent[] = [];
   readonly errors: unknown[] = [];
   readonly #open: (() => Promise<unknown>)[] = [];
 
@@ -106,18 +101,13 @@ export class LivenessWorld {
     return { liveness, nats, broker, database, close: () => end(true), kill: () => end(false) };
   }
 
-  async enrol(count: number, orgId: string = newId('org')): Promise<TestAgent[]> {
+  async enrol(count: number, orgId: string = newId('org')): Promise<LivingAgent[]> {
     const enrolled = Array.from({ length: count }, (_, index) => ({
-      orgId,
-      agentId: newId('agt'),
-      bootId: randomUUID(),
-      counter: 0,
-      version: '1.0.0',
+      ...newAgent(orgId),
       alive: true,
       phase: (index * 7_919) % CADENCE_MS,
     }));
-    for (const agent of enrolled)
-      await this.store.append(`agent-${agent.agentId}`, 'no-stream', [toEnrolled(agent)]);
+    for (const agent of enrolled) await this.store.append(...enrolment(agent));
     this.agents.push(...enrolled);
     return enrolled;
   }
@@ -125,29 +115,12 @@ export class LivenessWorld {
   /** Sends beats of these agents now and waits until the broker has handed them out. */
   async beat(agents: readonly TestAgent[], replicas: readonly TestReplica[]): Promise<void> {
     for (const agent of agents) {
-      agent.counter += 1;
-      this.fleet.publish(agentSubject(agent, 'hb'), JSON.stringify(this.heartbeat(agent)));
+      const { subject, payload } = beatsOf(agent);
+      this.fleet.publish(subject, payload);
     }
     await this.fleet.flush();
     // Where its way to the broker is cut, nothing comes.
     for (const { nats } of replicas) await nats.flush().catch(() => undefined);
-  }
-
-  heartbeat(agent: TestAgent): Record<string, unknown> {
-    return {
-      v: 1,
-      agentId: agent.agentId,
-      bootId: agent.bootId,
-      counter: agent.counter,
-      at: new Date(this.clock.now()).toISOString(),
-      agentVersion: agent.version,
-      journal: { epoch: 1, seq: 3, acknowledged: 3 },
-      policy: null,
-      secrets: 2,
-      storage: 'ok',
-      seal: 'unsealed',
-      latency: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-    };
   }
 
   /** Time goes by: agents that live beat on their cadence, replicas take their steps every 5 s. */
@@ -217,23 +190,4 @@ export function cut(proxy: FaultProxy): void {
 
 function connectTo(url: string): Promise<NatsConnection> {
   return connect({ servers: url, maxReconnectAttempts: -1, reconnectTimeWait: 20, reconnectJitter: 10 });
-}
-
-function toEnrolled(agent: TestAgent) {
-  return {
-    id: newId('evt'),
-    type: 'AgentEnrolled',
-    v: 1,
-    data: {
-      agentId: agent.agentId,
-      name: 'site',
-      nkey: `U${'A'.repeat(55)}`,
-      labels: {},
-      version: agent.version,
-      tokenId: newId('etk'),
-      serial: '1',
-      certificateExpiresAt: '2026-01-02T00:00:00.000Z',
-    },
-    metadata: { orgId: agent.orgId, actor: agent.agentId, at: '2026-01-01T00:00:00.000Z' },
-  };
 }
