@@ -18,7 +18,7 @@ describe('the configuration of an agent', () => {
         serverNames: [],
         labels: {},
         hashSecretNames: false,
-        audit: { days: 365, lines: 10_000_000 },
+        audit: { days: 365, lines: 2_000_000 },
       },
       operations: { host: '127.0.0.1', port: 0 },
       log: { level: 'info' },

@@ -36,7 +36,8 @@ export const agentConfig = z.strictObject({
     audit: z
       .strictObject({
         days: z.int().min(1).max(3_650).default(365),
-        lines: z.int().min(1_000).max(1_000_000_000).default(10_000_000),
+        /** About 450 bytes each on disk. */
+        lines: z.int().min(1_000).max(1_000_000_000).default(2_000_000),
       })
       .prefault({}),
   }),

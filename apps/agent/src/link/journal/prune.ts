@@ -1,6 +1,6 @@
 import type { SqliteDatabase } from '../../storage/sqlite/database.js';
 
-/** Entries dropped in one transaction, so that requests get their turn in between. */
+/** Entries dropped in one transaction: enough for an hour of a busy agent. */
 const STEP = 2_000;
 
 interface Row {

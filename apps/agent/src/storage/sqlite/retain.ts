@@ -6,7 +6,7 @@ const STEP = 2_000;
 /** Drops old audit lines; the chain goes on from the anchor, which keeps number and hash of the last one dropped. */
 export function createRetain(
   database: SqliteDatabase,
-): (limits: { before: string; lines: number }) => number {
+): (limits: { before: string; lines: number }) => Promise<number> {
   const { handle } = database;
   const newest = handle.prepare<[], number>('SELECT coalesce(max(seq), 0) FROM audit').pluck();
   const oldest = handle.prepare<[], { seq: number; at: string }>(
@@ -29,13 +29,15 @@ export function createRetain(
       return drop.run(seq).changes;
     });
 
-  return ({ before, lines }) => {
+  return async ({ before, lines }) => {
     const head = newest.get() as number;
     const byCount = head - lines + 1;
     const target = Math.max(byCount, firstKept.get(before, 0) ?? head + 1);
     let dropped = 0;
-    for (let first = oldest.get()?.seq; first !== undefined && first < target; first = oldest.get()?.seq)
+    for (let first = oldest.get()?.seq; first !== undefined && first < target; first = oldest.get()?.seq) {
       dropped += dropBelow(Math.min(first + STEP, target));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
     database.transaction(() => marks.run(before));
     return dropped;
   };
