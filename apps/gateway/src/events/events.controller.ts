@@ -1,23 +1,11 @@
-import { id, timestamp } from '@keyfleet/contracts';
-import { eventView, listQuery, page } from '@keyfleet/contracts/http';
+import { eventsQuery, eventView, page } from '@keyfleet/contracts/http';
 import { Controller, Get, Inject, Query } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { CurrentOrg, Requires } from '../access/access.decorator.js';
 import type { OrgAccess } from '../access/actor.js';
 import { ReadsFrom } from '../http/fresh-reads.interceptor.js';
 import { FLEET_READS, type FleetReads } from '../reads/fleet-reads.js';
-
-const eventsQuery = z.strictObject({
-  ...listQuery.shape,
-  type: z
-    .string()
-    .regex(/^[A-Z][A-Za-z]{2,63}$/, 'must be an event type such as SecretUpdated')
-    .optional(),
-  agentId: id('agt').optional(),
-  from: timestamp.optional(),
-  to: timestamp.optional(),
-});
 
 @ApiTags('events')
 @Controller('orgs/:org/events')

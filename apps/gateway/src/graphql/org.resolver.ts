@@ -1,5 +1,5 @@
-import { listQuery } from '@keyfleet/contracts/http';
-import { isId, KeyfleetError } from '@keyfleet/kernel';
+import { eventsQuery, listQuery } from '@keyfleet/contracts/http';
+import { isId } from '@keyfleet/kernel';
 import { Inject } from '@nestjs/common';
 import {
   Args,
@@ -13,6 +13,7 @@ import {
   ResolveField,
   Resolver,
 } from '@nestjs/graphql';
+import type { z } from 'zod';
 import { CurrentActor, CurrentOrg, Requires, SignedIn } from '../access/access.decorator.js';
 import type { Actor, OrgAccess } from '../access/actor.js';
 import { Authenticator } from '../access/authenticator.js';
@@ -139,9 +140,8 @@ export class OrgResolver {
   @ResolveField(() => EventConnection, { complexity: perItem })
   @Requires('events:read')
   async events(@CurrentOrg() org: OrgAccess, @Args() args: EventArgs, @Parent() _org: OrgObject) {
-    const { type, agentId, from, to } = args;
-    if (agentId !== undefined && !isId('agt', agentId)) throw new KeyfleetError('resource.not-found');
-    return toConnection(await this.#reads.events(org.id, { ...listArgs(args), type, agentId, from, to }));
+    const { first: limit, after: cursor, ...rest } = args;
+    return toConnection(await this.#reads.events(org.id, checked(eventsQuery, { limit, cursor, ...rest })));
   }
 }
 
@@ -150,12 +150,14 @@ function withAccess(actor: Actor, org: OrgAccess): OrgObject & WithOrgAccess {
   return { id: org.id, slug: org.slug, name: org.name, [ORG_ACCESS]: { actor, org } };
 }
 
-function listArgs(args: PageArgs): ListArgs {
-  const parsed = listQuery.safeParse({
-    limit: args.first ?? undefined,
-    cursor: args.after ?? undefined,
-    filter: args.filter ?? undefined,
-  });
+function listArgs({ first: limit, after: cursor, filter }: PageArgs): ListArgs {
+  return checked(listQuery, { limit, cursor, filter });
+}
+
+/** The schema that REST uses; what was not said, or said to be null, is absent. */
+function checked<S extends z.ZodType>(schema: S, args: object): z.output<S> {
+  const given = Object.entries(args).filter(([, value]) => value !== null && value !== undefined);
+  const parsed = schema.safeParse(Object.fromEntries(given));
   if (!parsed.success) throw refusal(parsed.error.issues);
   return parsed.data;
 }

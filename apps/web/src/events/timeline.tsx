@@ -94,7 +94,7 @@ function Row({ org, event }: { readonly org: string; readonly event: FleetEvent 
         )}
       </Table.Td>
       <Table.Td>
-        <Code style={{ overflowWrap: 'anywhere', whiteSpace: 'normal' }}>{summary(event.data)}</Code>
+        <Code style={{ overflowWrap: 'anywhere', whiteSpace: 'normal' }}>{summary(event)}</Code>
       </Table.Td>
     </Table.Tr>
   );
@@ -102,10 +102,27 @@ function Row({ org, event }: { readonly org: string; readonly event: FleetEvent 
 
 const short = (id: string) => (id.length > 16 ? `${id.slice(0, 4)}…${id.slice(-6)}` : id);
 
-function summary(data: Readonly<Record<string, unknown>>): string {
-  const shown = Object.entries(data).map(
-    ([key, value]) => `${key}: ${typeof value === 'string' ? value : JSON.stringify(value)}`,
+/** What an event says, for a person; everything else is in the export. */
+function summary({ type, data }: FleetEvent): string {
+  if (type === 'UsageReported') return usage(data['rows']);
+  const shown = Object.entries(data).filter(
+    ([key, value]) => key !== 'agentId' && value !== null && value !== false && !isEmpty(value),
   );
-  const text = shown.join(', ');
-  return text.length > 300 ? `${text.slice(0, 300)}…` : text || '–';
+  const text = shown
+    .map(([key, value]) => `${key} ${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .join(' · ');
+  return text.length > 240 ? `${text.slice(0, 240)}…` : text || '–';
+}
+
+const isEmpty = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && Object.keys(value).length === 0;
+
+function usage(rows: unknown): string {
+  if (!Array.isArray(rows)) return '–';
+  const classes = rows as { count?: number; outcome?: string }[];
+  const total = classes.reduce((sum, row) => sum + (row.count ?? 0), 0);
+  const refused = classes
+    .filter((row) => row.outcome === 'denied')
+    .reduce((sum, row) => sum + (row.count ?? 0), 0);
+  return `${total} requests of ${classes.length} kinds${refused > 0 ? `, ${refused} denied` : ''}`;
 }

@@ -150,5 +150,17 @@ export const listQuery = z.strictObject({
   /** AIP-160 subset, e.g. `state = offline AND labels.env = "prod"`. */
   filter: z.string().max(2_000).optional(),
 });
+/** Query of the event timeline. */
+export const eventsQuery = z.strictObject({
+  ...listQuery.shape,
+  type: z
+    .string()
+    .regex(/^[A-Z][A-Za-z]{2,63}$/, 'must be an event type such as SecretUpdated')
+    .optional(),
+  agentId: id('agt').optional(),
+  from: timestamp.optional(),
+  to: timestamp.optional(),
+});
+
 export const page = <T extends z.ZodType>(item: T) =>
   z.object({ items: z.array(item), nextCursor: z.string().nullable() });
