@@ -2,7 +2,7 @@
 // It installs what is missing, builds what changed, and hands over to the pinned Node.
 
 import { build } from './bootstrap/build.mjs';
-import { jestArguments, toolEntry } from './bootstrap/commands.mjs';
+import { canGoWithoutBuild, jestArguments, toolEntry } from './bootstrap/commands.mjs';
 import { handOver } from './bootstrap/hand-over.mjs';
 import { install } from './bootstrap/install.mjs';
 import { checkNode, Explained } from './bootstrap/machine.mjs';
@@ -13,7 +13,7 @@ async function main([command, ...args]) {
   checkNode();
   process.chdir(ROOT);
   await timed('INSTALL', () => install(ROOT));
-  await timed('BUILD', () => build(ROOT));
+  if (!canGoWithoutBuild(ROOT, command)) await timed('BUILD', () => build(ROOT));
   if (command === 'test') {
     const prepared = await handOver(ROOT, [toolEntry(ROOT, 'prepare', [])[0]]);
     return prepared === 0 ? handOver(ROOT, jestArguments(args)) : prepared;

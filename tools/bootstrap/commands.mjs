@@ -2,6 +2,11 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Explained } from './machine.mjs';
 
+/** These only talk to what runs already; building under its feet would be slow and wrong. */
+export function canGoWithoutBuild(root, command) {
+  return ['agent', 'keyfleet'].includes(command) && existsSync(join(root, 'tools', 'dist', `${command}.js`));
+}
+
 /** The built file of a command and what it is to be given. */
 export function toolEntry(root, command, args) {
   const dist = join(root, 'tools', 'dist');

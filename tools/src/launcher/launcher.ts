@@ -53,15 +53,17 @@ export class Launcher {
 
   async #startAll(): Promise<void> {
     removeRunFile(this.#layout.runFile);
-    const found = await this.#step('servers', (say) => this.#startServers(say));
     const installation = await this.#plan();
-    await Promise.all([
-      this.#step('migrations', () => this.#run('registry', 'migrate', { env: installation.migrate() })),
+    const [found] = await Promise.all([
+      this.#step('servers', (say) => this.#startServers(say)),
       this.#step('authority', () =>
         this.#run('registry', 'init', { args: installation.init(portOf(this.#natsUrl)) }),
       ),
     ]);
-    await this.#step('broker', () => this.#startBroker(found));
+    await Promise.all([
+      this.#step('broker', () => this.#startBroker(found)),
+      this.#step('migrations', () => this.#run('registry', 'migrate', { env: installation.migrate() })),
+    ]);
     const firstAdmin = this.#step('first admin', () =>
       this.#run('registry', 'bootstrap', installation.bootstrap(DEMO_ORGS)),
     );
@@ -201,13 +203,14 @@ export class Launcher {
   }
 
   #runFile(): RunFile {
-    const pidOf = (supervised: Supervised): number => supervised.current?.pid ?? 0;
+    const pidOf = (supervised: Supervised | undefined): number => supervised?.current?.pid ?? 0;
     return {
       ready: true,
+      launcher: { pid: process.pid },
       gateway: { url: this.#gatewayUrl },
-      nats: { url: this.#natsUrl },
-      postgres: { url: this.#postgres.url },
-      redis: { url: this.#redis.url },
+      nats: { url: this.#natsUrl, pid: pidOf(this.#nats as Supervised | undefined) },
+      postgres: { url: this.#postgres.url, pid: pidOf(this.#postgres.supervised as Supervised | undefined) },
+      redis: { url: this.#redis.url, pid: pidOf(this.#redis.supervised as Supervised | undefined) },
       eventStore: { driver: 'postgres', url: this.#postgres.urlFor('kf_store') },
       admin: { email: ADMIN_EMAIL, passwordFile: this.#layout.adminPasswordFile },
       orgs: this.#orgs.map(({ id, slug }) => ({ id, slug })),

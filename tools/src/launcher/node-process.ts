@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { type ManagedProcess, startManaged } from '@keyfleet/embedded';
 
 export interface NodeProcessOptions {
@@ -20,7 +21,11 @@ export function startNodeProcess(options: NodeProcessOptions): Promise<ManagedPr
     name: options.name,
     command: process.execPath,
     args: ['--enable-source-maps', options.script, ...(options.args ?? [])],
-    env: { ...inherited(), ...options.env },
+    env: {
+      ...inherited(),
+      NODE_COMPILE_CACHE: join(options.cwd, '.keyfleet', 'compile-cache'),
+      ...options.env,
+    },
     cwd: options.cwd,
     logFile: options.logFile,
     ready: options.ready,
@@ -34,7 +39,7 @@ export function startNodeProcess(options: NodeProcessOptions): Promise<ManagedPr
 const PASSED_ON = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS'];
 const PASSED_ON_FOR_PROOFS = ['KEYFLEET_FAILPOINTS'];
 
-export function inherited(): Record<string, string> {
+function inherited(): Record<string, string> {
   const names = [...PASSED_ON, ...PASSED_ON_FOR_PROOFS];
   return Object.fromEntries(
     names

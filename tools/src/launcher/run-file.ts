@@ -1,13 +1,20 @@
 import { rmSync } from 'node:fs';
 import { writePrivate } from '@keyfleet/embedded';
 
+interface Server {
+  readonly url: string;
+  /** 0 where it is one of yours. */
+  readonly pid: number;
+}
+
 /** `.keyfleet/run.json`: where everything is. All paths are absolute; a pid is the process itself. */
 export interface RunFile {
   readonly ready: true;
+  readonly launcher: { readonly pid: number };
   readonly gateway: { readonly url: string };
-  readonly nats: { readonly url: string };
-  readonly postgres: { readonly url: string };
-  readonly redis: { readonly url: string };
+  readonly nats: Server;
+  readonly postgres: Server;
+  readonly redis: Server;
   readonly eventStore: { readonly driver: string; readonly url: string };
   readonly admin: { readonly email: string; readonly passwordFile: string };
   readonly orgs: readonly { readonly id: string; readonly slug: string }[];

@@ -44,18 +44,17 @@ export async function placeServices(options: {
   return placed;
 }
 
-/** The registry lets the others and the agents in, so it is first; the rest start beside each other. */
+/** All at once: each waits for what it needs. */
 export async function startServices(
   services: readonly Service[],
   say: (message: string) => void,
 ): Promise<void> {
+  const started = performance.now();
   const start = async ({ name, supervised }: Service): Promise<void> => {
-    const started = performance.now();
     await supervised.start();
     say(`${name} is ready (${((performance.now() - started) / 1_000).toFixed(1)} s)`);
   };
-  for (const service of services.filter(({ name }) => name === 'registry')) await start(service);
-  await Promise.all(services.filter(({ name }) => name !== 'registry').map(start));
+  await Promise.all(services.map(start));
 }
 
 /** Until no check of any service fails, detection among them. */
