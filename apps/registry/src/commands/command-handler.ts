@@ -37,36 +37,49 @@ export interface Handled<State> {
  * revision. Throws what `decide` throws, `revision.mismatch`, `revision.conflict`, `idempotency.mismatch`.
  */
 export async function handle<State, Command, Event extends DomainEvent>(
-  { store, clock }: HandlerParts,
+  parts: HandlerParts,
   decision: Decision<State, Command, Event>,
 ): Promise<Handled<State>> {
-  const { decider, stream, command, meta, orgId, attempts = 5 } = decision;
+  const { meta, attempts = 5 } = decision;
   for (let attempt = 1; ; attempt += 1) {
-    const loaded = await store.readStream(stream);
-    const own = loaded[0]?.metadata.orgId === orgId ? loaded : [];
-    const state = foldRecorded(decider, own);
-    const replay = replayOf(own, meta);
-    if (replay) return { state, events: replay, replayed: true, ...endOf(replay) };
-    const facts = decider.decide(command, state);
-    // Only a create gets here without events of its own; a foreign stream of that name must not show.
-    if (loaded.length > own.length) throw new KeyfleetError('resource.not-found');
-    const revision = own.at(-1)?.revision;
-    if (meta.ifMatch !== undefined && meta.ifMatch !== String(revision))
-      throw new KeyfleetError('revision.mismatch');
-    if (facts.length === 0) return { state, events: [], replayed: false, ...endOf(own) };
-    const events = toNewEvents(facts, { stream, revision, orgId, meta, now: clock.now() });
-    const result = await store.append(stream, revision ?? 'no-stream', events);
-    if (result.outcome === 'appended') {
-      const after = facts.reduce((folded, fact) => decider.evolve(folded, fact), state);
-      const recorded = await store.readStream(stream, { from: (revision ?? -1n) + 1n, limit: facts.length });
-      return { state: after, events: recorded, replayed: false, ...result };
-    }
+    const handled = await attemptOnce(parts, decision);
+    if (handled) return handled;
     if (meta.ifMatch !== undefined) throw new KeyfleetError('revision.mismatch');
     if (attempt >= attempts) throw new KeyfleetError('revision.conflict', { retryAfterMs: 100 });
     await delay(Math.random() * Math.min(5 * attempt, 50));
   }
 }
 
+/** `null` where somebody else was faster. */
+async function attemptOnce<State, Command, Event extends DomainEvent>(
+  { store, clock }: HandlerParts,
+  { decider, stream, command, meta, orgId }: Decision<State, Command, Event>,
+): Promise<Handled<State> | null> {
+  const loaded = await store.readStream(stream);
+  const own = loaded[0]?.metadata.orgId === orgId ? loaded : [];
+  const state = foldRecorded(decider, own);
+  const replay = replayOf(own, meta);
+  if (replay) return { state, events: replay, replayed: true, ...endOf(replay) };
+  const facts = decider.decide(command, state);
+  // Only a create gets here without events of its own; a foreign stream of that name must not show.
+  if (loaded.length > own.length) throw new KeyfleetError('resource.not-found');
+  const { revision } = endOf(own);
+  refuseOther(revision, meta);
+  if (facts.length === 0) return { state, events: [], replayed: false, ...endOf(own) };
+  const events = toNewEvents(facts, { stream, next: revision + 1n, orgId, meta, now: clock.now() });
+  const result = await store.append(stream, revision < 0n ? 'no-stream' : revision, events);
+  if (result.outcome === 'conflict') return null;
+  const after = facts.reduce((folded, fact) => decider.evolve(folded, fact), state);
+  const recorded = await store.readStream(stream, { from: revision + 1n, limit: facts.length });
+  return { state: after, events: recorded, replayed: false, ...result };
+}
+
+/** The caller read another revision than this. */
+function refuseOther(revision: bigint, { ifMatch }: Pick<CommandMeta, 'ifMatch'>): void {
+  if (ifMatch !== undefined && ifMatch !== String(revision)) throw new KeyfleetError('revision.mismatch');
+}
+
+/** Where a stream ends; revision -1n where it has not begun. */
 function endOf(events: readonly RecordedEvent[]): { revision: bigint; position: Position } {
   const last = events.at(-1);
   return { revision: last?.revision ?? -1n, position: last?.position ?? '' };

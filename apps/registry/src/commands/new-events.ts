@@ -12,8 +12,8 @@ const SCHEMAS: ReadonlyMap<string, z.ZodType> = new Map(
 
 export interface Envelope {
   readonly stream: string;
-  /** Last revision read; `undefined` for a new stream. */
-  readonly revision: bigint | undefined;
+  /** Revision of the first of them. */
+  readonly next: bigint;
   readonly orgId: string;
   readonly meta: Pick<CommandMeta, 'commandId' | 'actor' | 'correlationId' | 'traceparent' | 'bodyHash'>;
   /** Milliseconds since the epoch. */
@@ -26,7 +26,7 @@ export interface Envelope {
  * because one command sent twice in parallel may have made two secrets, and only one of them is stored.
  */
 export function toNewEvents(facts: readonly DomainEvent[], envelope: Envelope): NewEvent[] {
-  const { stream, revision, orgId, meta, now } = envelope;
+  const { stream, next, orgId, meta, now } = envelope;
   const metadata = {
     orgId,
     actor: meta.actor,
@@ -39,9 +39,9 @@ export function toNewEvents(facts: readonly DomainEvent[], envelope: Envelope): 
   return facts.map((fact, index) => {
     const schema = SCHEMAS.get(`${fact.type} v${fact.v}`);
     if (!schema) throw new TypeError(`${fact.type} v${fact.v} is not in the catalogue`);
-    const next = (revision ?? -1n) + 1n + BigInt(index);
+    const revision = String(next + BigInt(index));
     const data = schema.parse(fact.data);
-    const id = deriveId('evt', meta.commandId, stream, String(next), JSON.stringify(data));
+    const id = deriveId('evt', meta.commandId, stream, revision, JSON.stringify(data));
     return { ...fact, data, id, metadata };
   });
 }

@@ -1,4 +1,4 @@
-import { rpcRenewReply, rpcRenewRequest } from '@keyfleet/contracts/http';
+import { type rpcRenewReply, rpcRenewRequest } from '@keyfleet/contracts/http';
 import { type ErrorCode, isKeyfleetError } from '@keyfleet/kernel';
 import type { AgentCaller } from '@keyfleet/messaging';
 import { newId } from '@keyfleet/platform';
