@@ -5,6 +5,7 @@ import { hashSecret } from '@keyfleet/auth';
 import { type AgentIdentity, rpcRenewReply } from '@keyfleet/contracts/http';
 import {
   agentSubject,
+  type CommandContract,
   createOrganisation,
   disableUser,
   enrolAgent,
@@ -12,6 +13,7 @@ import {
   issueEnrolmentToken,
   labelAgent,
   login,
+  REGISTRY_COMMANDS,
   revokeAgent,
 } from '@keyfleet/contracts/messages';
 import { createCertificateRequest } from '@keyfleet/crypto';
@@ -220,6 +222,15 @@ describe('the registry as processes', () => {
         commands.send(disableUser, { userId: admin.userId }, meta({ ...stranger, orgId })),
       ).rejects.toMatchObject({ code: 'resource.not-found' });
   }, 60_000);
+
+  it('answers every command of its contract, and none that it cannot read', async () => {
+    for (const contract of Object.values(REGISTRY_COMMANDS)) {
+      const contracted: CommandContract = contract;
+      await expect(commands.send(contracted, { nothing: 'of it' }, metaOf())).rejects.toMatchObject({
+        code: 'request.invalid',
+      });
+    }
+  });
 
   it('an API token acts within its rights, through either replica', async () => {
     const { data } = await commands.send(

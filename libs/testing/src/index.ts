@@ -11,5 +11,6 @@ export {
   testPostgres,
 } from './servers/postgres.js';
 export { temporaryDirectory } from './servers/run.js';
+export { sameDistribution, sameTiming } from './statistics.js';
 export { TestClock } from './test-clock.js';
 export { type WaitOptions, waitFor } from './wait-for.js';

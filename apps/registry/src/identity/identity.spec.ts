@@ -3,7 +3,7 @@ import type { EventStore } from '@keyfleet/event-store';
 import { createInMemoryEventStore } from '@keyfleet/event-store/in-memory';
 import { type AuthQueries, authQueries } from '@keyfleet/identity/read-model';
 import { newId } from '@keyfleet/platform';
-import { TestClock, waitFor } from '@keyfleet/testing';
+import { sameTiming, TestClock, waitFor } from '@keyfleet/testing';
 import { bootstrap } from '../bootstrap/bootstrap.js';
 import { type RegistryDatabase, registryDatabase } from '../testing/database.js';
 import { metaOf } from '../testing/stage.js';
@@ -87,6 +87,26 @@ describe('signing in', () => {
       ['nobody@example.org', 'correct horse'],
     ] as const)
       await expect(login(who, password)).rejects.toMatchObject({ code: 'auth.failed' });
+  });
+
+  it('S22: takes as long for an unknown user as for a wrong password', async () => {
+    const { email } = await owner();
+    const slow = new PasswordHasher({ cost: { memoryKiB: 4_096, passes: 2, parallelism: 1 } });
+    await identity.people.setPassword(
+      (await identity.people.accountOf(email))?.userId as string,
+      await slow.hash('correct horse'),
+      clock.now(),
+    );
+    const { signIn } = createIdentity({
+      sql: database.as('kf_identity'),
+      clock,
+      store,
+      limits,
+      hasher: slow,
+    });
+    const attempt = (who: string) => () =>
+      signIn.login({ email: who, password: 'wrong', network: '127.0.0.1' }, metaOf()).catch(() => undefined);
+    expect(await sameTiming(attempt(email), attempt('nobody@example.org'), 40)).toBeGreaterThan(0.01);
   });
 
   it('is a fact of the organisation the user belongs to, without the password in it', async () => {
