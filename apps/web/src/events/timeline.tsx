@@ -84,11 +84,17 @@ function Row({ org, event }: { readonly org: string; readonly event: FleetEvent 
       <Table.Td>{type}</Table.Td>
       <Table.Td>
         {byAgent ? (
-          <Anchor component={Link} to={`/orgs/${org}/agents/${event.actor}`} size="xs" ff="monospace">
+          <Anchor
+            component={Link}
+            to={`/orgs/${org}/agents/${event.actor}`}
+            size="xs"
+            ff="monospace"
+            style={{ whiteSpace: 'nowrap' }}
+          >
             {short(event.actor)}
           </Anchor>
         ) : (
-          <Text size="xs" ff="monospace">
+          <Text size="xs" ff="monospace" style={{ whiteSpace: 'nowrap' }}>
             {short(event.actor)}
           </Text>
         )}
