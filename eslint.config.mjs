@@ -21,7 +21,7 @@ function boundaries(everywhere) {
   }));
   const apart = contexts.map((context) => ({
     sourceTag: `context:${context}`,
-    notDependOnLibsWithTags: contexts.filter((other) => other !== context).map((other) => `context:${other}`),
+    onlyDependOnLibsWithTags: [...below.infra, `context:${context}`, ...everywhere],
   }));
   return [
     'error',
@@ -34,7 +34,7 @@ function boundaries(everywhere) {
   ];
 }
 
-const TESTS = ['**/*.spec.ts', '**/*.contract.ts', '**/src/testing/**/*.ts'];
+const TESTS = ['**/*.spec.ts', '**/*.contract.ts', '**/src/**/testing/**/*.ts'];
 
 export default defineConfig(
   { ignores: ['**/dist/**', '**/node_modules/**', '.nx/**', '.keyfleet/**', '**/*.d.ts', 'coverage/**'] },
@@ -57,15 +57,15 @@ export default defineConfig(
       'no-constant-condition': ['error', { checkLoops: false }],
       'no-self-compare': 'error',
       'no-template-curly-in-string': 'error',
-      'no-unmodified-loop-condition': 'error',
       'no-restricted-exports': ['error', { restrictDefaultExports: { direct: true, named: true } }],
       '@typescript-eslint/max-params': 'off',
       '@typescript-eslint/no-unused-vars': [
         'error',
         { argsIgnorePattern: '^_', varsIgnorePattern: '^_', destructuredArrayIgnorePattern: '^_' },
       ],
-      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'separate-type-imports' }],
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'separate-type-imports', disallowTypeAnnotations: false }],
       '@typescript-eslint/no-explicit-any': 'error',
+      '@typescript-eslint/no-unused-expressions': ['error', { allowShortCircuit: true, allowTernary: true }],
       '@typescript-eslint/naming-convention': [
         'error',
         { selector: 'interface', format: ['PascalCase'], custom: { regex: '^I[A-Z][a-z]', match: false } },

@@ -19,12 +19,46 @@ import fc from 'fast-check';
  */
 const file = (path: string) => join(fileURLToPath(new URL('../../../', import.meta.url)), path);
 
-type Agent = typeof import('../../../apps/agent/src/link/upload.js') &
-  typeof import('../../../apps/agent/src/link/sync.js') &
-  typeof import('../../../apps/agent/src/link/pace.js') &
-  typeof import('../../../apps/agent/src/simulator/memory-journal.js');
-type Plane = typeof import('../../../apps/registry/src/ingest/testing/plane.js');
-type Journal = InstanceType<Agent['MemoryJournal']>;
+interface Position {
+  readonly epoch: number;
+  readonly seq: number;
+  readonly hash: string;
+}
+
+interface Journal {
+  append(...bodies: readonly object[]): void;
+  head(): Position;
+  acknowledged(): Position;
+  pending(limit: { entries: number; bytes: number }, after?: number): JournalEntry[];
+  identify(identity: object): void;
+  prune(): void;
+  image(): unknown;
+  putBack(image: unknown): void;
+}
+
+interface Agent {
+  readonly MemoryJournal: new () => Journal;
+  readonly Upload: new (options: object) => { run(signal: AbortSignal): Promise<void>; reconnected(): void };
+  sync(options: object): Promise<unknown>;
+  pace(factor: number): unknown;
+}
+
+interface End {
+  handle(subject: string, bytes: Uint8Array): Promise<object>;
+}
+
+interface Ends {
+  readonly ingest: End;
+  readonly sync: End;
+}
+
+interface Plane {
+  startPlane(options: { store: EventStore; movesPerHour: number }): Ends & {
+    readonly errors: unknown[];
+    readonly quarantine: { readonly kept: unknown[] };
+    replica(): Ends;
+  };
+}
 
 let agentEnd: Agent;
 let planeEnd: Plane;
@@ -151,14 +185,22 @@ class World {
       request: (kind: string, payload: string) => this.#carry(kind as 'ev', payload, life.signal),
     };
     const store = { key, current: { agentId, orgId }, announce: () => {} };
-    type Options = ConstructorParameters<Agent['Upload']>[0];
     const nothing = () => {};
     const logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
     const about = { agentVersion: '1.0.0', bootId: '01932b1e-7c3a-7abc-8def-0123456789ab' };
     const upload = new agentEnd.Upload({
-      ...{ journal, broker, pace, random: Math.random, logger, onAcknowledged: nothing, onRevoked: nothing },
-      store: store as unknown as Options['store'],
-      sync: () => agentEnd.sync({ ...about, broker, journal, store: store as unknown as Options['store'] }),
+      ...{
+        journal,
+        broker,
+        pace,
+        random: Math.random,
+        logger,
+        onSynced: nothing,
+        onAcknowledged: nothing,
+        onRevoked: nothing,
+      },
+      store,
+      sync: () => agentEnd.sync({ ...about, broker, journal, store }),
     });
     this.#life = life;
     this.#running = upload.run(life.signal);

@@ -7,6 +7,7 @@ import type { LinkLogger } from './host.js';
 import { reasonOf } from './identity/enrol.js';
 import type { IdentityStore, StoredIdentity } from './identity/store.js';
 import { fullJitter, type Pace } from './pace.js';
+import { Signal } from './signal.js';
 
 export interface ConnectionOptions {
   readonly store: IdentityStore;
@@ -18,11 +19,12 @@ export interface ConnectionOptions {
   readonly onConnect: () => void;
   readonly onDisconnect: () => void;
   readonly onCommand: (payload: Uint8Array) => void;
-  /** The broker did not take our word for who we are. */
-  readonly onRefused: () => void;
+  /** The broker did not take our word for who we are; `clear` where it said that the credentials have ended. */
+  readonly onRefused: (clear: boolean) => void;
 }
 
-const REFUSED = /authoriz|authenticat|expired|revoked|certificate|bad_cert|alert/i;
+const ENDED = /revoked|expired/i;
+const REFUSED = /authoriz|authenticat|certificate|bad_cert|alert/i;
 /** Between two attempts at least, so that a window of 0 is no busy loop. */
 const MIN_PAUSE_MS = 200;
 const PROBE_MS = 10_000;
@@ -40,6 +42,8 @@ export class Connection implements Broker {
   #current: NatsConnection | undefined;
   #connected = false;
   #opening: Promise<void> | undefined;
+  /** Nobody answers over a connection that is gone, and the library would wait. */
+  readonly #losses = new Signal();
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -73,17 +77,30 @@ export class Connection implements Broker {
     const identity = this.#options.store.current;
     if (!identity || this.#ending.signal.aborted) return false;
     try {
-      const next = await this.#connect(this.#brokerOptions(identity));
-      if (this.#ending.signal.aborted) {
-        await next.close();
-        return false;
-      }
-      this.#adopt(next, identity);
-      return true;
+      const next = await this.#attempt(identity);
+      if (next) this.#adopt(next, identity);
+      return next !== undefined;
     } catch (error) {
       this.#failed(error);
       return false;
     }
+  }
+
+  /** Undefined where the link was closed meanwhile: an attempt may take its time to fail. */
+  async #attempt(identity: StoredIdentity): Promise<NatsConnection | undefined> {
+    const { signal } = this.#ending;
+    const attempt = this.#connect(this.#brokerOptions(identity));
+    const over = new AbortController();
+    const closed = new Promise<undefined>((resolve) => {
+      signal.addEventListener('abort', () => resolve(undefined), { once: true, signal: over.signal });
+    });
+    const next = await Promise.race([attempt, closed]).finally(() => over.abort());
+    if (next && !signal.aborted) return next;
+    attempt.then(
+      (late) => late.close(),
+      () => {},
+    );
+    return undefined;
   }
 
   #brokerOptions(identity: StoredIdentity): BrokerOptions {
@@ -158,21 +175,32 @@ export class Connection implements Broker {
   #lost(): void {
     if (!this.#connected) return;
     this.#connected = false;
+    this.#losses.set();
     this.#options.onDisconnect();
   }
 
   #failed(error: unknown): void {
     const text = error instanceof Error ? `${error.name} ${error.message}` : '';
     this.#options.logger.debug({ reason: reasonOf(error) }, 'The broker could not be reached or refused us.');
-    if (REFUSED.test(text)) this.#options.onRefused();
+    if (ENDED.test(text)) this.#options.onRefused(true);
+    else if (REFUSED.test(text)) this.#options.onRefused(false);
   }
 
   async request(kind: AgentSubjectKind, payload: string, timeoutMs: number): Promise<Uint8Array> {
     const { identity, connection } = this.#live();
-    const answer = await connection.request(agentSubject(identity, kind), payload, {
+    const over = new AbortController();
+    const lost = this.#losses.after(this.#losses.count, over.signal).then(() => {
+      throw new Error('the connection was lost');
+    });
+    const answered = connection.request(agentSubject(identity, kind), payload, {
       timeout: Math.max(this.#options.pace.real(timeoutMs), 1_000),
     });
-    return answer.data;
+    try {
+      return (await Promise.race([answered, lost])).data;
+    } finally {
+      for (const pending of [answered, lost]) pending.catch(() => {});
+      over.abort();
+    }
   }
 
   publish(kind: AgentSubjectKind, payload: string): boolean {
@@ -197,6 +225,7 @@ export class Connection implements Broker {
     const connection = this.#current;
     this.#current = undefined;
     this.#connected = false;
+    this.#losses.set();
     await connection?.close();
   }
 

@@ -1,11 +1,11 @@
-import { readFileSync } from 'node:fs';
 import { toTimestamp } from '@keyfleet/kernel';
 import { Commands } from './commands/commands.js';
 import { ExecutedCommands } from './commands/executed.js';
 import { Connection, type ConnectionOptions } from './connection.js';
 import { Heart } from './heartbeat.js';
 import type { Link, LinkHost, LinkStatus } from './host.js';
-import { enrol } from './identity/enrol.js';
+import { type EnrolOutcome, enrol, reasonOf } from './identity/enrol.js';
+import { readIfThere } from './identity/files.js';
 import { IdentityStore } from './identity/store.js';
 import { backoff, fullJitter, type Pace, paceFromEnvironment } from './pace.js';
 import { Renewal } from './renewal.js';
@@ -23,6 +23,7 @@ export interface LinkSeams {
 
 const ENROL_AGAIN = { firstMs: 1_000, ceilingMs: 60_000 };
 const PRUNE_MS = 3_600_000;
+const RESTART_MS = 5_000;
 
 /**
  * The agent's side of the link. It resolves at once; everything else happens in the background and never ends by
@@ -44,7 +45,7 @@ class RunningLink implements Link {
   readonly #heart: Heart;
   readonly #renewal: Renewal;
   readonly #upload: Upload;
-  readonly #tasks: Promise<unknown>[] = [];
+  #running: Promise<void> = Promise.resolve();
   #state: LinkStatus['state'] = 'unenrolled';
   #since: string;
   #lastAcknowledgedAt: string | null = null;
@@ -71,7 +72,7 @@ class RunningLink implements Link {
       onConnect: () => this.#connected(),
       onDisconnect: () => this.#enter('offline'),
       onCommand: (payload) => void commands.handle(payload),
-      onRefused: () => this.#renewal.refused(),
+      onRefused: (clear) => this.#renewal.refused(clear),
     });
     const broker = this.#connection;
     this.#heart = new Heart({ ...common, host, broker, onBeat: () => void broker.probe() });
@@ -87,6 +88,8 @@ class RunningLink implements Link {
       journal,
       broker,
       sync: () => sync({ ...config, broker, journal, store }),
+      // The beat of the connect may have come before anybody listened again.
+      onSynced: () => this.beatNow(),
       onAcknowledged: () => {
         this.#lastAcknowledgedAt = toTimestamp(clock.now());
       },
@@ -95,7 +98,12 @@ class RunningLink implements Link {
   }
 
   start(): void {
-    this.#tasks.push(this.#run());
+    this.#running = this.#run().catch((error: unknown) => {
+      this.#host.logger.error(
+        { reason: reasonOf(error) },
+        'The link could not be started; the agent works by itself.',
+      );
+    });
   }
 
   status(): LinkStatus {
@@ -114,7 +122,7 @@ class RunningLink implements Link {
   async close(): Promise<void> {
     this.#ending.abort();
     await this.#connection.close();
-    await Promise.all(this.#tasks);
+    await this.#running;
   }
 
   async #run(): Promise<void> {
@@ -130,18 +138,32 @@ class RunningLink implements Link {
     try {
       await Promise.all([
         this.#connection.open(),
-        this.#heart.run(signal),
-        this.#renewal.run(signal),
-        this.#upload.run(signal),
-        this.#prune(signal),
+        this.#keep('heartbeat', () => this.#heart.run(signal)),
+        this.#keep('renewal', () => this.#renewal.run(signal)),
+        this.#keep('upload', () => this.#upload.run(signal)),
+        this.#keep('prune', () => this.#prune(signal)),
       ]);
     } finally {
       stopListening();
     }
   }
 
+  /** A disk that refuses ends a loop's turn, never the loop. */
+  async #keep(part: string, run: () => Promise<void>): Promise<void> {
+    const { signal } = this.#ending;
+    while (!signal.aborted) {
+      try {
+        await run();
+      } catch (error) {
+        const reason = reasonOf(error);
+        this.#host.logger.error({ part, reason }, 'A part of the link failed and is started again.');
+        await this.#pace.sleep(RESTART_MS, signal);
+      }
+    }
+  }
+
   async #ensureEnrolled(signal: AbortSignal): Promise<boolean> {
-    const { config, clock, logger } = this.#host;
+    const { config, logger } = this.#host;
     const { controlPlaneUrl, enrolmentTokenFile } = config;
     if (this.#store.current) return true;
     if (controlPlaneUrl === undefined || enrolmentTokenFile === undefined) {
@@ -149,25 +171,35 @@ class RunningLink implements Link {
       return false;
     }
     for (let failures = 1; !signal.aborted; failures += 1) {
-      const token = readFileSync(enrolmentTokenFile, 'utf8').trim();
-      const outcome = await enrol({ store: this.#store, config, controlPlaneUrl, token, clock, signal });
-      if (outcome.kind === 'enrolled') {
-        const { agentId, orgId } = outcome.identity;
-        this.#host.journal.identify(outcome.identity);
-        logger.info({ agentId, orgId }, 'The agent is enrolled.');
-        return true;
-      }
-      if (outcome.kind === 'refused') {
-        logger.error({ code: outcome.code }, 'Enrolment was refused; the agent needs a new enrolment token.');
-        return false;
-      }
-      if (outcome.reason === 'pin-mismatch')
-        logger.error({}, 'This is not the control plane the enrolment token names; nothing was sent to it.');
-      else logger.warn({ reason: outcome.reason }, 'Enrolment did not succeed yet and is tried again.');
+      const outcome = await this.#enrol(controlPlaneUrl, enrolmentTokenFile);
+      if (outcome.kind === 'enrolled') return true;
+      if (outcome.kind === 'refused') return false;
       const wait = fullJitter(backoff(failures, ENROL_AGAIN), this.#random);
       await this.#pace.sleep(Math.max(wait, outcome.retryAfterMs ?? 0), signal);
     }
     return false;
+  }
+
+  /** One attempt, and what is said about it. */
+  async #enrol(controlPlaneUrl: string, tokenFile: string): Promise<EnrolOutcome> {
+    const { config, clock, logger, journal } = this.#host;
+    const { signal } = this.#ending;
+    const token = readIfThere(tokenFile)?.trim();
+    const outcome: EnrolOutcome =
+      token === undefined
+        ? { kind: 'later', reason: 'no-token-file' }
+        : await enrol({ store: this.#store, config, controlPlaneUrl, token, clock, signal });
+    if (outcome.kind === 'enrolled') {
+      const { agentId, orgId } = outcome.identity;
+      journal.identify(outcome.identity);
+      logger.info({ agentId, orgId }, 'The agent is enrolled.');
+    } else if (outcome.kind === 'refused')
+      logger.error({ code: outcome.code }, 'Enrolment was refused; the agent needs a new enrolment token.');
+    else if (outcome.reason === 'pin-mismatch')
+      logger.error({}, 'This is not the control plane the enrolment token names; nothing was sent to it.');
+    else if (!signal.aborted)
+      logger.warn({ reason: outcome.reason }, 'Enrolment did not succeed yet and is tried again.');
+    return outcome;
   }
 
   async #prune(signal: AbortSignal): Promise<void> {
@@ -182,6 +214,7 @@ class RunningLink implements Link {
   }
 
   #connected(): void {
+    this.#renewal.connected();
     this.#enter('connected');
     this.#upload.reconnected();
     this.#heart.beatNow();

@@ -21,6 +21,8 @@ export interface RenewalOptions {
 const LOOK_MS = 30_000;
 /** A broker that refuses fresh credentials too has a reason that renewing does not remove. */
 const REFUSED_AGAIN_MS = 600_000;
+/** So long, give or take half, a broker may take to know its agents again. */
+const UNCLEAR_MS = 120_000;
 const AGAIN = { firstMs: 2_000, ceilingMs: 300_000 };
 /** A revoked agent asks rarely: somebody would have to take the revocation back. */
 const REVOKED_MS = 6 * 3_600_000;
@@ -40,28 +42,42 @@ export class Renewal {
   #failures = 0;
   #revoked = false;
   #heededAt = Number.NEGATIVE_INFINITY;
+  /** Since the first refusal after the last connection. */
+  #patience: { readonly until: number } | undefined;
 
   constructor(options: RenewalOptions) {
     this.#options = options;
     this.#spread = options.random();
   }
 
-  /** The broker refused us: it may know something about our credentials that our clock does not. */
-  refused(): void {
+  /**
+   * The broker refused us. Where it says that our credentials have ended, that is so whatever our clock says. Otherwise
+   * it may only not know us yet, as after its own restart: then a fleet must not renew all at once for nothing.
+   */
+  refused(clear: boolean): void {
     const { clock, pace, random } = this.#options;
     const now = clock.monotonic();
+    this.#patience ??= { until: now + pace.real(UNCLEAR_MS * (0.5 + random())) };
+    if (!clear && now < this.#patience.until) return;
     if (now - this.#heededAt < pace.real(REFUSED_AGAIN_MS * (0.5 + random()))) return;
     this.#heededAt = now;
     this.#asked.set();
   }
 
+  connected(): void {
+    this.#patience = undefined;
+  }
+
   async run(signal: AbortSignal): Promise<void> {
-    const { store, clock, pace } = this.#options;
+    const { store, clock, pace, connection } = this.#options;
     while (!signal.aborted) {
       const { count } = this.#asked;
       const identity = store.current;
-      if (identity && clock.now() >= renewalDue(identity, this.#spread)) await this.#renew(signal);
-      else if (await this.#wasRefused(count, pace.real(LOOK_MS), signal)) await this.#renew(signal);
+      const due = identity ? renewalDue(identity, this.#spread) - clock.now() : LOOK_MS;
+      const look = Math.min(pace.real(LOOK_MS), due);
+      if (look <= 0) await this.#renew(signal, { overBroker: connection.connected });
+      // Whoever is refused has no connection for long.
+      else if (await this.#wasRefused(count, look, signal)) await this.#renew(signal, { overBroker: false });
     }
   }
 
@@ -76,10 +92,10 @@ export class Renewal {
     return this.#asked.count !== count && !signal.aborted;
   }
 
-  async #renew(signal: AbortSignal): Promise<void> {
+  async #renew(signal: AbortSignal, by: { readonly overBroker: boolean }): Promise<void> {
     const { store, clock, connection } = this.#options;
     const options: RenewOptions = { store, clock, signal };
-    const overBroker = connection.connected ? await renewOverBroker(options, connection) : undefined;
+    const overBroker = by.overBroker ? await renewOverBroker(options, connection) : undefined;
     const answered = overBroker && (overBroker.kind !== 'later' || overBroker.retryAfterMs !== undefined);
     await this.#settle(answered ? overBroker : await renewOverHttps(options), signal);
   }

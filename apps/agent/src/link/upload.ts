@@ -25,6 +25,8 @@ export interface UploadOptions {
   readonly random: () => number;
   readonly logger: LinkLogger;
   sync(): Promise<SyncOutcome>;
+  /** The registry answered over this connection. */
+  onSynced(): void;
   onAcknowledged(): void;
   onRevoked(): void;
 }
@@ -139,6 +141,7 @@ export class Upload {
     if (outcome.kind === 'refused') return this.#refused(outcome.code);
     this.#accepted = outcome.accepted;
     this.#synced = true;
+    this.#options.onSynced();
     const oldest = journal.oldestSeq();
     this.#cursor = outcome.sendAll && oldest !== null ? oldest - 1 : undefined;
     if (outcome.sendAll)

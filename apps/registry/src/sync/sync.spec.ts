@@ -19,15 +19,19 @@ beforeEach(async () => {
 });
 afterEach(() => expect(plane.errors).toEqual([]));
 
+function headOf({ entries, epoch, prev }: ModelAgent) {
+  const newest = entries.at(-1);
+  return newest ? { epoch, seq: newest.seq, hash: newest.hash } : { epoch, seq: 0, hash: prev };
+}
+
 function ask(changes: Record<string, unknown> = {}, subject = agentSubject(agent, 'rpc.sync')) {
-  const newest = agent.entries.at(-1);
   const oldest = agent.entries[0];
   const request = {
     v: 1,
     agentId: agent.agentId,
     bootId: '01932b1e-7c3a-7abc-8def-0123456789ab',
     agentVersion: '1.0.0',
-    head: { epoch: agent.epoch, seq: newest?.seq ?? 0, hash: newest?.hash ?? agent.prev },
+    head: headOf(agent),
     oldestSeq: oldest?.seq ?? null,
     oldestPrev: oldest?.prev ?? null,
     ...changes,

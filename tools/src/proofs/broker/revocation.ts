@@ -1,0 +1,139 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { AuthorityProcess } from './authority-process.js';
+import type { ProofAgent, ProofInstallation } from './installation.js';
+
+export interface RevocationResult {
+  readonly revoked: number;
+  readonly cutP99Ms: number;
+  readonly cutMaxMs: number;
+  readonly concurrentRounds: number;
+  /** What did not hold, in words. */
+  readonly failures: readonly string[];
+}
+
+export interface RevocationOptions {
+  readonly installation: ProofInstallation;
+  /** Two registries' authorities. */
+  readonly authorities: readonly [AuthorityProcess, AuthorityProcess];
+  readonly random: () => number;
+  readonly singles: number;
+  readonly rounds: number;
+  readonly say: (message: string) => void;
+}
+
+const LIMIT_MS = 2_000;
+/** After this long a connection that should be cut counts as never cut. */
+const NEVER_MS = 10_000;
+/** A broker is told at once or at the next comparison; beyond this something is broken. */
+const CEILING_MS = 30_000;
+
+/** Revokes one by one and two at once, then restarts, empties and starves the broker; who is out stays out. */
+export class Revocations {
+  readonly #options: RevocationOptions;
+  readonly #revoked: ProofAgent[] = [];
+  readonly #cuts: number[] = [];
+  readonly #failures: string[] = [];
+
+  constructor(options: RevocationOptions) {
+    this.#options = options;
+  }
+
+  async run(): Promise<RevocationResult> {
+    const { installation, authorities, singles, rounds, say, random } = this.#options;
+    const innocent = await installation.agent(authorities[0]);
+    for (let n = 0; n < singles; n += 1) {
+      const [first, second] = authorities;
+      await this.#revoke([random() < 0.5 ? first : second]);
+      say(`${n + 1} of ${singles} revoked one by one`);
+    }
+    for (let n = 0; n < rounds; n += 1) {
+      await this.#revoke(authorities);
+      say(`${n + 1} of ${rounds} rounds of two at once`);
+    }
+    await this.#allOut('after all revocations', innocent);
+    await installation.killBroker();
+    await installation.startBroker();
+    await this.#allOut('after a restart', innocent);
+    await installation.killBroker();
+    await installation.startBroker({ empty: true });
+    await this.#allOut('after a restart with an empty directory', innocent);
+    await this.#starve(innocent);
+    const sorted = [...this.#cuts].sort((a, b) => a - b);
+    return {
+      revoked: this.#revoked.length,
+      cutP99Ms: Math.round(sorted[Math.ceil(sorted.length * 0.99) - 1] ?? 0),
+      cutMaxMs: Math.round(sorted.at(-1) ?? 0),
+      concurrentRounds: rounds,
+      failures: this.#failures,
+    };
+  }
+
+  /** One agent for each authority, revoked at the same moment while they are connected. */
+  async #revoke(authorities: readonly AuthorityProcess[]): Promise<void> {
+    const { installation } = this.#options;
+    const agents = await Promise.all(authorities.map((authority) => installation.agent(authority)));
+    const connections = await Promise.all(agents.map((agent) => installation.connectAgent(agent)));
+    const begun = performance.now();
+    const cuts = connections.map(async (connection) => {
+      await firstDisconnect(connection);
+      return performance.now() - begun;
+    });
+    await Promise.all(agents.map((agent, index) => authorities[index]?.revoke(agent)));
+    for (const [index, cut] of cuts.entries()) {
+      const took = await Promise.race([cut, delay(NEVER_MS, NEVER_MS, { ref: false })]);
+      this.#cuts.push(took);
+      if (took > LIMIT_MS)
+        this.#failures.push(`${agents[index]?.agentId} was cut after ${Math.round(took)} ms`);
+    }
+    this.#revoked.push(...agents);
+    for (const agent of agents)
+      if (!(await installation.isOut(agent))) this.#failures.push(`${agent.agentId} came back at once`);
+    await Promise.all(connections.map((connection) => connection.close()));
+  }
+
+  async #allOut(when: string, innocent: ProofAgent): Promise<void> {
+    const { installation, say } = this.#options;
+    // The twin: somebody who was never revoked comes in, so that "out" means revoked and not broken.
+    const deadline = performance.now() + CEILING_MS;
+    let isIn = false;
+    while (!isIn && performance.now() < deadline) {
+      await this.#check(when);
+      isIn = !(await installation.isOut(innocent));
+    }
+    if (!isIn) this.#failures.push(`an innocent agent stayed out ${when}`);
+    await this.#check(when, this.#revoked);
+    say(`all ${this.#revoked.length} out ${when}`);
+  }
+
+  /** Whether any of them got in; a few at random while the broker is being told, all of them afterwards. */
+  async #check(when: string, agents: readonly ProofAgent[] = this.#some()): Promise<void> {
+    for (const agent of agents)
+      if (!(await this.#options.installation.isOut(agent)))
+        this.#failures.push(`${agent.agentId} came in ${when}`);
+  }
+
+  #some(): ProofAgent[] {
+    const { random } = this.#options;
+    return [0, 1, 2].flatMap(() => this.#revoked[Math.floor(random() * this.#revoked.length)] ?? []);
+  }
+
+  /** With no authority alive, an empty broker takes nobody in, and everybody but the revoked once one is back. */
+  async #starve(innocent: ProofAgent): Promise<void> {
+    const { installation, authorities, say } = this.#options;
+    await Promise.all(authorities.map((authority) => authority.kill()));
+    await installation.killBroker();
+    await installation.startBroker({ empty: true });
+    for (const agent of [innocent, ...this.#some()])
+      if (!(await installation.isOut(agent)))
+        this.#failures.push(`${agent.agentId} came in before the first push`);
+    say('nobody in before the first push');
+    const authority = await installation.startAuthority();
+    while (!(await authority.isReady())) await delay(50);
+    await this.#allOut('after the authority came back', innocent);
+  }
+}
+
+async function firstDisconnect(connection: NatsConnection): Promise<void> {
+  for await (const status of connection.status()) if (status.type === 'disconnect') return;
+}
