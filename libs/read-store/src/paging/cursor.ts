@@ -7,6 +7,7 @@ export class Cursors {
 
   /** `key`: shared by all replicas, at least 32 characters. */
   constructor(key: string) {
+    if (key.length < 32) throw new TypeError('The key of cursors has at least 32 characters.');
     this.#key = key;
   }
 

@@ -1,4 +1,5 @@
 import type { Position } from '@keyfleet/event-store';
+import { KeyfleetError } from '@keyfleet/kernel';
 import type { Sql } from '@keyfleet/postgres';
 import { reading } from '../tenancy/reading.js';
 import { pause } from './pause.js';
@@ -21,7 +22,7 @@ const NEVER = new AbortController().signal;
 
 /**
  * Waits until what readers see of each projection has reached a position; false where one did not within the ceiling,
- * so the answer is stale. RangeError for something that is no position.
+ * so the answer is stale. `request.invalid` for something that is no position: it comes from a header.
  */
 export async function waitForPosition(sql: Sql, options: WaitOptions): Promise<boolean> {
   const { position, compare = compareCounts, ceilingMs = CEILING_MS, signal = NEVER } = options;
