@@ -1,4 +1,6 @@
 // Sources are ESM; Jest runs them as CommonJS (docs/adr/0002): one module registry, so Nest and CJS packages meet without cycles.
+import { COMPILER } from './swc.mjs';
+
 export default {
   globalSetup: '<rootDir>/libs/testing/jest/global-setup.mjs',
   globalTeardown: '<rootDir>/libs/testing/jest/global-teardown.mjs',
@@ -15,12 +17,7 @@ export default {
       '@swc/jest',
       {
         swcrc: false,
-        jsc: {
-          target: 'es2024',
-          parser: { syntax: 'typescript', decorators: true },
-          transform: { legacyDecorator: true, decoratorMetadata: true, useDefineForClassFields: true },
-          keepClassNames: true,
-        },
+        jsc: COMPILER,
         module: { type: 'commonjs' },
       },
     ],

@@ -2,18 +2,9 @@
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { transformFileSync } from '@swc/core';
+import { COMPILER } from '../swc.mjs';
 
-export const SWC_OPTIONS = {
-  swcrc: false,
-  sourceMaps: true,
-  jsc: {
-    target: 'es2024',
-    parser: { syntax: 'typescript', decorators: true },
-    transform: { legacyDecorator: true, decoratorMetadata: true, useDefineForClassFields: true },
-    keepClassNames: true,
-  },
-  module: { type: 'nodenext' },
-};
+const SWC_OPTIONS = { swcrc: false, sourceMaps: true, jsc: COMPILER, module: { type: 'nodenext' } };
 
 export function buildProject(root) {
   const source = join(root, 'src');

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { transformSync } from '@swc/core';
-import { SWC_OPTIONS } from '../../../tools/build.mjs';
+import { COMPILER } from '../../../swc.mjs';
 
 export function registerSources() {
   return registerHooks({
@@ -16,9 +16,11 @@ export function registerSources() {
       if (!url.startsWith('file:') || !url.endsWith('.ts')) return next(url, context);
       const filename = fileURLToPath(url);
       const { code } = transformSync(readFileSync(filename, 'utf8'), {
-        ...SWC_OPTIONS,
         filename,
+        swcrc: false,
         sourceMaps: 'inline',
+        jsc: COMPILER,
+        module: { type: 'nodenext' },
       });
       return { format: 'module', source: code, shortCircuit: true };
     },
