@@ -43,6 +43,8 @@ const TIMEOUT_MS = 15_000;
 const LINGER_MS = 100;
 /** Another process of this agent may append too, and nobody tells us. */
 const LOOK_MS = 10_000;
+/** What a control plane announces, and that it was restored, is noticed by whoever has nothing to send, too. */
+const RESYNC_MS = 3_600_000;
 const AGAIN = { firstMs: 1_000, ceilingMs: 30_000 };
 /** For answers that will be the same for a long time, whatever we do. */
 const RARELY = { firstMs: 60_000, ceilingMs: 3_600_000 };
@@ -61,6 +63,7 @@ export class Upload {
   readonly #connections = new Signal();
   #accepted: Accepted = {};
   #synced = false;
+  #resyncAt = 0;
   #failures = 0;
   /** Sends from here where everything has to be sent again; otherwise from the watermark. */
   #cursor: number | undefined;
@@ -108,7 +111,8 @@ export class Upload {
     const either = AbortSignal.any([signal, over.signal]);
     await Promise.race([this.#wake.after(count, either), pace.sleep(LOOK_MS, either)]);
     over.abort();
-    if (this.#synced) await pace.sleep(LINGER_MS, signal);
+    if (performance.now() > this.#resyncAt) this.#synced = false;
+    else if (this.#synced) await pace.sleep(LINGER_MS, signal);
   }
 
   /** A new connection ends every waiting: it may lead to somebody who answers otherwise. */
@@ -141,6 +145,7 @@ export class Upload {
     if (outcome.kind === 'refused') return this.#refused(outcome.code);
     this.#accepted = outcome.accepted;
     this.#synced = true;
+    this.#resyncAt = performance.now() + this.#options.pace.real(RESYNC_MS * (0.5 + this.#options.random()));
     this.#options.onSynced();
     const oldest = journal.oldestSeq();
     this.#cursor = outcome.sendAll && oldest !== null ? oldest - 1 : undefined;
