@@ -1,5 +1,5 @@
 // Compiles one project's sources to ESM with swc: `node tools/build.mjs libs/kernel`. Types are checked elsewhere.
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { transformFileSync } from '@swc/core';
 import { COMPILER } from '../swc.mjs';
@@ -10,6 +10,7 @@ export function buildProject(root) {
   const source = join(root, 'src');
   const target = join(root, 'dist');
   rmSync(target, { recursive: true, force: true });
+  if (!existsSync(source)) return 0;
   let count = 0;
   for (const entry of readdirSync(source, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile() || !entry.name.endsWith('.ts') || /\.(spec|contract|d)\.ts$/.test(entry.name))
