@@ -16,6 +16,14 @@ export type Filter =
   | { readonly kind: 'not'; readonly term: Filter }
   | { readonly kind: 'and' | 'or'; readonly terms: readonly Filter[] };
 
+/** Where comparisons were read, beside what they say: filters that say the same are equal. */
+const places = new WeakMap<Comparison, number>();
+
+/** The character (from 0) at which a comparison stood in the text that `parseFilter` read. */
+export function placeOf(comparison: Comparison): number | undefined {
+  return places.get(comparison);
+}
+
 const MAX_CHARS = 2_000;
 const MAX_COMPARISONS = 50;
 const MAX_DEPTH = 10;
@@ -103,12 +111,14 @@ class Parser {
     if (!comparator) throw refuse('expected a comparison such as = or !=', this.#at());
     const value = this.#take('string') ?? this.#take('word');
     if (!value) throw refuse('expected a value', this.#at());
-    return {
+    const comparison: Comparison = {
       kind: 'compare',
       field: field.text,
       comparator: comparator.text as Comparator,
       value: value.text,
     };
+    places.set(comparison, field.at);
+    return comparison;
   }
 
   #take(kind: Token['kind'], text?: string): Token | undefined {

@@ -7,6 +7,7 @@ export {
   type Filter,
   parseFilter,
   parseSelector,
+  placeOf,
   selects,
 } from './filter.js';
 export * from './heartbeat.js';

@@ -1,4 +1,6 @@
 export { type Listening, type ListenOptions, listenChanges } from './feed/listen.js';
+export type { FilterField, FilterFields } from './filter/fields.js';
+export { filterSql } from './filter/filter-sql.js';
 export { type Migration, MigrationDivergedError, type MigrationSet } from './migrations/history.js';
 export { type MigrateOptions, migrate } from './migrations/migrate.js';
 export { projectionMigration, retiredProjectionMigration } from './migrations/projection-tables.js';
@@ -9,7 +11,6 @@ export {
   waitForMigrations,
 } from './migrations/wait.js';
 export { Cursors } from './paging/cursor.js';
-export { type FilterField, type FilterFields, filterSql } from './paging/filter-sql.js';
 export {
   type Change,
   type ChangeNotice,

@@ -1,7 +1,13 @@
 import { parseFilter } from '@keyfleet/contracts';
 import { AGENT_STATES, type AgentView } from '@keyfleet/contracts/http';
 import type { Sql } from '@keyfleet/postgres';
-import { type Cursors, type FilterField, filterSql, tenantQuery } from '@keyfleet/read-store';
+import {
+  type Cursors,
+  type FilterField,
+  type FilterFields,
+  filterSql,
+  tenantQuery,
+} from '@keyfleet/read-store';
 import { type SqlBool, sql } from 'kysely';
 import type { EventTables } from '../events/table.js';
 import type { AgentHistoryTable, AgentHistoryTables } from './table.js';
@@ -27,6 +33,11 @@ const FIELDS: ReadonlyMap<string, FilterField> = new Map([
   ['certificateExpiresAt', { type: 'time', sql: sql`h.certificate_expires_at` }],
 ]);
 
+const AGENT_FIELDS: FilterFields = {
+  keys: () => [...FIELDS.keys(), 'labels.<key>'],
+  get: fieldNamed,
+};
+
 function fieldNamed(name: string): FilterField | undefined {
   if (!name.startsWith('labels.')) return FIELDS.get(name);
   const key = name.slice('labels.'.length);
@@ -43,7 +54,7 @@ export async function agentsAsOf(
 ): Promise<{ readonly items: readonly AgentView[]; readonly nextCursor: string | null }> {
   const { cursors, orgId, asOf, limit } = list;
   const listName = ['agents-as-of', orgId, asOf, list.filter ?? ''];
-  const condition = list.filter ? filterSql(parseFilter(list.filter), fieldNamed) : undefined;
+  const condition = list.filter ? filterSql(parseFilter(list.filter), AGENT_FIELDS) : undefined;
   const place = list.cursor === undefined ? undefined : cursors.decode(listName, list.cursor, 2);
   const rows = await tenantQuery<AgentHistoryTables & EventTables, Row>(list.sql, orgId, (db, org) => {
     let query = db

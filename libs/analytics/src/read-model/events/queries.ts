@@ -36,7 +36,7 @@ export async function listEvents(
 ): Promise<{ readonly items: readonly EventView[]; readonly nextCursor: string | null }> {
   const { cursors, orgId, limit, type, agentId, from, to } = list;
   const listName = ['events', orgId, list.filter ?? '', type ?? '', agentId ?? '', from ?? '', to ?? ''];
-  const condition = list.filter ? filterSql(parseFilter(list.filter), (name) => FIELDS.get(name)) : undefined;
+  const condition = list.filter ? filterSql(parseFilter(list.filter), FIELDS) : undefined;
   const place = list.cursor === undefined ? undefined : cursors.decode(listName, list.cursor, 1);
   const rows = await tenantQuery<EventTables, Row>(list.sql, orgId, (db, org) => {
     let query = db

@@ -49,7 +49,7 @@ export async function listApiTokens(
 ): Promise<{ readonly items: readonly ApiTokenItem[]; readonly nextCursor: string | null }> {
   const { cursors, orgId, limit, filter } = list;
   const listName = ['api-tokens', orgId, filter ?? ''];
-  const condition = filter ? filterSql(parseFilter(filter), (name) => FIELDS.get(name)) : undefined;
+  const condition = filter ? filterSql(parseFilter(filter), FIELDS) : undefined;
   const place = list.cursor === undefined ? undefined : cursors.decode(listName, list.cursor, 2);
   const rows = await tenantQuery<ApiTokenTables, ApiTokenRow>(list.sql, orgId, (db, org) => {
     let query = db

@@ -1,5 +1,5 @@
 import { AGENT_STATES, type AgentState } from '@keyfleet/contracts/http';
-import type { FilterField } from '@keyfleet/read-store';
+import type { FilterField, FilterFields } from '@keyfleet/read-store';
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 
 /** While we are blind ourselves, nothing is said about anybody but who was revoked. */
@@ -29,7 +29,12 @@ const FIELDS: Readonly<Record<string, FilterField>> = {
 };
 
 /** What a filter over agents may ask. */
-export function agentField(name: string): FilterField | undefined {
+export const AGENT_FIELDS: FilterFields = {
+  keys: () => [...Object.keys(FIELDS), `${LABEL}<key>`],
+  get: agentField,
+};
+
+function agentField(name: string): FilterField | undefined {
   if (Object.hasOwn(FIELDS, name)) return FIELDS[name];
   if (!name.startsWith(LABEL)) return undefined;
   const key = name.slice(LABEL.length);

@@ -3,7 +3,7 @@ import { AGENT_STATES, type AgentState, type AgentView } from '@keyfleet/contrac
 import type { Sql } from '@keyfleet/postgres';
 import { type Cursors, filterSql, type ScopedQuery, tenantQuery } from '@keyfleet/read-store';
 import { type Kysely, sql } from 'kysely';
-import { AGENT_SORTS, type AgentSort, agentField, STATE } from './fields.js';
+import { AGENT_FIELDS, AGENT_SORTS, type AgentSort, STATE } from './fields.js';
 import type { AgentTables } from './tables.js';
 
 /** One organisation's agents, over a connection as `kf_reader`. */
@@ -66,7 +66,7 @@ export async function listAgents(
   const descending = sort.startsWith('-');
   const { key, cast } = AGENT_SORTS[sort.replace('-', '') as keyof typeof AGENT_SORTS];
   const listName = ['agents', orgId, list.filter ?? '', sort];
-  const condition = list.filter ? filterSql(parseFilter(list.filter), agentField) : undefined;
+  const condition = list.filter ? filterSql(parseFilter(list.filter), AGENT_FIELDS) : undefined;
   const place = list.cursor === undefined ? undefined : cursors.decode(listName, list.cursor, 2);
   const after =
     place &&

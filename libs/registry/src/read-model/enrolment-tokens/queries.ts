@@ -44,7 +44,7 @@ export async function listEnrolmentTokens(
   const { cursors, orgId, limit, filter, now } = list;
   const fields = fieldsAt(now);
   const listName = ['enrolment-tokens', orgId, filter ?? ''];
-  const condition = filter ? filterSql(parseFilter(filter), (name) => fields.get(name)) : undefined;
+  const condition = filter ? filterSql(parseFilter(filter), fields) : undefined;
   const place = list.cursor === undefined ? undefined : cursors.decode(listName, list.cursor, 2);
   const rows = await tenantQuery<EnrolmentTokenTables, TokenRow>(list.sql, orgId, (db, org) => {
     let query = db

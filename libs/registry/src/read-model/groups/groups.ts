@@ -97,7 +97,7 @@ export async function listGroups(
 ): Promise<{ readonly items: readonly GroupView[]; readonly nextCursor: string | null }> {
   const { cursors, orgId, limit, filter } = list;
   const listName = ['groups', orgId, filter ?? ''];
-  const condition = filter ? filterSql(parseFilter(filter), (name) => FIELDS.get(name)) : undefined;
+  const condition = filter ? filterSql(parseFilter(filter), FIELDS) : undefined;
   const place = list.cursor === undefined ? undefined : cursors.decode(listName, list.cursor, 2);
   const rows = await tenantQuery<GroupTables, GroupRow>(list.sql, orgId, (db, org) => {
     let query = db
