@@ -2,8 +2,14 @@ import { existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 
+export interface PostgresBinaries {
+  /** Holds bin/, lib/ and share/. */
+  readonly root: string;
+  readonly bin: string;
+}
+
 /** The package's `native` folder with its library links restored: links do not survive npm, and its install script does not run. */
-export function postgresBinaries(): { bin: string; root: string } {
+export function postgresBinaries(): PostgresBinaries {
   const root = join(packageRoot(), 'native');
   const links = JSON.parse(readFileSync(join(root, 'pg-symlinks.json'), 'utf8')) as {
     source: string;

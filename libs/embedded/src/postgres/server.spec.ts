@@ -1,7 +1,8 @@
-import { statSync } from 'node:fs';
+import { chmodSync, cpSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { temporaryDirectory } from '@keyfleet/testing';
 import postgres from 'postgres';
+import { postgresBinaries } from './binaries.js';
 import { createDatabase, createRoles, urlAs } from './database.js';
 import { startPostgres } from './server.js';
 
@@ -46,6 +47,20 @@ describe('a private PostgreSQL', () => {
     expect(statSync(join(directory, 'superuser-password')).mode & 0o077).toBe(0);
     const wrong = urlAs(server.url, 'postgres', 'guess');
     await expect(query(wrong, (sql) => sql`select 1`)).rejects.toThrow(/password authentication failed/);
+    await server.stop();
+  });
+
+  it('runs from a folder that is closed to everybody else, binaries and data alike', async () => {
+    const closed = temporaryDirectory('closed');
+    chmodSync(closed, 0o700);
+    const root = join(closed, 'native');
+    cpSync(postgresBinaries().root, root, { recursive: true, verbatimSymlinks: true });
+    const server = await startPostgres({
+      directory: join(closed, 'pg'),
+      settings: FAST,
+      binaries: { root, bin: join(root, 'bin') },
+    });
+    expect(await query(server.url, (sql) => sql`select 1 as n`)).toEqual([{ n: 1 }]);
     await server.stop();
   });
 

@@ -5,7 +5,7 @@ import { type Exit, type ManagedProcess, startManaged } from '../process/managed
 import { freePort } from '../process/ports.js';
 import { type Privileges, unprivileged } from '../process/privileges.js';
 import { secretFile } from '../process/secret-file.js';
-import { postgresBinaries } from './binaries.js';
+import { type PostgresBinaries, postgresBinaries } from './binaries.js';
 
 export interface PostgresOptions {
   /** Holds data/, the superuser's password (0600) and the log; made if missing, found again later. */
@@ -14,6 +14,8 @@ export interface PostgresOptions {
   readonly port?: number;
   /** Server parameters, for example `{ fsync: 'off' }` for tests whose data may be lost. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Default: those of the npm package. */
+  readonly binaries?: PostgresBinaries;
 }
 
 export interface PostgresServer {
@@ -39,7 +41,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   const directory = resolve(options.directory);
   mkdirSync(directory, { recursive: true });
   const data = join(directory, 'data');
-  const { bin, root } = postgresBinaries();
+  const { bin, root } = options.binaries ?? postgresBinaries();
   const privileges = unprivileged([data, join(root, 'bin', 'postgres')]);
   const password = secretFile(join(directory, 'superuser-password'));
   if (!existsSync(join(data, 'PG_VERSION'))) await initialise({ bin, data, directory, password, privileges });

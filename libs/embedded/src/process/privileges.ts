@@ -34,7 +34,8 @@ function setprivFlags({ endWithUs, privileges }: Command): string[] {
   if (privileges) {
     flags.push('--reuid', String(privileges.uid), '--regid', String(privileges.gid), '--clear-groups');
     const kept = privileges.capabilities.map((name) => `+${name}`).join(',');
-    if (kept) flags.push('--inh-caps', kept, '--ambient-caps', kept);
+    // Without the bit access(2), which asks on behalf of the real uid, would overlook them.
+    if (kept) flags.push('--securebits', '+no_setuid_fixup', '--inh-caps', kept, '--ambient-caps', kept);
   }
   if (endWithUs && process.platform === 'linux') flags.push('--pdeathsig', endWithUs.replace(/^SIG/, ''));
   return flags;
