@@ -6,8 +6,10 @@ export function id(prefix: IdPrefix): z.ZodString {
   return z.string().regex(idPattern(prefix), `must be an id such as ${prefix}_01932b1e-…`);
 }
 
-/** RFC 3339 UTC, millisecond to microsecond precision. */
-export const timestamp = z.iso.datetime({ precision: undefined });
+/** RFC 3339 UTC, millisecond to microsecond precision. Databases know no year 0, and none of our times is that old. */
+export const timestamp = z.iso
+  .datetime({ precision: undefined })
+  .refine((value) => value >= '1970', 'must be a time since 1970');
 
 /** SHA-256 in lower-case hex. */
 export const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 in lower-case hex');
