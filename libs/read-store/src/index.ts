@@ -11,6 +11,7 @@ export {
   waitForMigrations,
 } from './migrations/wait.js';
 export { Cursors } from './paging/cursor.js';
+export { type Page, type PageKey, type PageOptions, tenantPage } from './paging/tenant-page.js';
 export {
   type Change,
   type ChangeNotice,
