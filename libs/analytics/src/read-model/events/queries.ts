@@ -1,7 +1,7 @@
 import { parseFilter } from '@keyfleet/contracts';
 import type { EventView } from '@keyfleet/contracts/http';
 import type { Sql } from '@keyfleet/postgres';
-import { type Cursors, type FilterField, filterSql, tenantQuery } from '@keyfleet/read-store';
+import { type Cursors, type FilterField, filterSql, tenantPage } from '@keyfleet/read-store';
 import { sql } from 'kysely';
 import type { EventsTable, EventTables } from './table.js';
 
@@ -34,39 +34,39 @@ const FIELDS: ReadonlyMap<string, FilterField> = new Map([
 export async function listEvents(
   list: EventList,
 ): Promise<{ readonly items: readonly EventView[]; readonly nextCursor: string | null }> {
-  const { cursors, orgId, limit, type, agentId, from, to } = list;
-  const listName = ['events', orgId, list.filter ?? '', type ?? '', agentId ?? '', from ?? '', to ?? ''];
+  const { type, agentId, from, to } = list;
   const condition = list.filter ? filterSql(parseFilter(list.filter), FIELDS) : undefined;
-  const place = list.cursor === undefined ? undefined : cursors.decode(listName, list.cursor, 1);
-  const rows = await tenantQuery<EventTables, Row>(list.sql, orgId, (db, org) => {
-    let query = db
-      .selectFrom('analytics.events as e')
-      .select([
-        'e.position',
-        'e.id',
-        'e.type',
-        'e.v',
-        'e.at',
-        'e.recorded_at',
-        'e.stream',
-        'e.actor',
-        'e.data',
-      ])
-      .where((where) => where.or([where('e.org_id', '=', org), where('e.org_id', 'is', null)]));
-    if (type !== undefined) query = query.where('e.type', '=', type);
-    if (agentId !== undefined) query = query.where('e.agent_id', '=', agentId);
-    if (from !== undefined) query = query.where('e.at', '>=', from);
-    if (to !== undefined) query = query.where('e.at', '<', to);
-    if (condition) query = query.where(condition);
-    if (place) query = query.where(sql<boolean>`e.position < ${place[0]}::text::bigint`);
-    return query.orderBy('e.position', 'desc').limit(limit + 1);
-  });
-  const items = rows.slice(0, limit);
-  const last = rows.length > limit ? items.at(-1) : undefined;
-  return {
-    items: items.map(toView),
-    nextCursor: last ? cursors.encode(listName, [String(last.position)]) : null,
-  };
+  const { rows, nextCursor } = await tenantPage<EventTables, Row>(
+    {
+      ...list,
+      list: ['events', list.filter ?? '', type ?? '', agentId ?? '', from ?? '', to ?? ''],
+      keys: [{ sql: sql`e.position`, type: 'bigint' }],
+      descending: true,
+    },
+    (db, org) => {
+      let query = db
+        .selectFrom('analytics.events as e')
+        .select([
+          'e.position',
+          'e.id',
+          'e.type',
+          'e.v',
+          'e.at',
+          'e.recorded_at',
+          'e.stream',
+          'e.actor',
+          'e.data',
+        ])
+        .where((where) => where.or([where('e.org_id', '=', org), where('e.org_id', 'is', null)]));
+      if (type !== undefined) query = query.where('e.type', '=', type);
+      if (agentId !== undefined) query = query.where('e.agent_id', '=', agentId);
+      if (from !== undefined) query = query.where('e.at', '>=', from);
+      if (to !== undefined) query = query.where('e.at', '<', to);
+      if (condition) query = query.where(condition);
+      return query;
+    },
+  );
+  return { items: rows.map(toView), nextCursor };
 }
 
 type Row = Omit<EventsTable, 'org_id' | 'revision' | 'agent_id'>;

@@ -1,6 +1,6 @@
 import { parseFilter } from '@keyfleet/contracts';
 import type { Sql } from '@keyfleet/postgres';
-import { type Cursors, type FilterField, filterSql, tenantQuery } from '@keyfleet/read-store';
+import { type Cursors, type FilterField, filterSql, tenantPage } from '@keyfleet/read-store';
 import { sql } from 'kysely';
 
 interface ApiTokenTables {
@@ -47,37 +47,36 @@ const FIELDS: ReadonlyMap<string, FilterField> = new Map([
 export async function listApiTokens(
   list: ApiTokenList,
 ): Promise<{ readonly items: readonly ApiTokenItem[]; readonly nextCursor: string | null }> {
-  const { cursors, orgId, limit, filter } = list;
-  const listName = ['api-tokens', orgId, filter ?? ''];
-  const condition = filter ? filterSql(parseFilter(filter), FIELDS) : undefined;
-  const place = list.cursor === undefined ? undefined : cursors.decode(listName, list.cursor, 2);
-  const rows = await tenantQuery<ApiTokenTables, ApiTokenRow>(list.sql, orgId, (db, org) => {
-    let query = db
-      .selectFrom('identity.api_tokens as t')
-      .select(['t.token_id', 't.name', 't.permissions', 't.issued_at', 't.expires_at', 't.revoked_at'])
-      .where('t.org_id', '=', org);
-    if (condition) query = query.where(condition);
-    if (place)
-      query = query.where(
-        sql<boolean>`(t.issued_at, t.token_id) < (${place[0]}::text::timestamptz, ${place[1]}::text)`,
-      );
-    return query
-      .orderBy('t.issued_at', 'desc')
-      .orderBy('t.token_id', 'desc')
-      .limit(limit + 1);
-  });
-  const items = rows.slice(0, limit);
-  const last = rows.length > limit ? items.at(-1) : undefined;
+  const condition = list.filter ? filterSql(parseFilter(list.filter), FIELDS) : undefined;
+  const { rows, nextCursor } = await tenantPage<ApiTokenTables, ApiTokenRow>(
+    {
+      ...list,
+      list: ['api-tokens', list.filter ?? ''],
+      keys: [
+        { sql: sql`t.issued_at`, type: 'timestamptz' },
+        { sql: sql`t.token_id`, type: 'text' },
+      ],
+      descending: true,
+    },
+    (db, org) => {
+      const query = db
+        .selectFrom('identity.api_tokens as t')
+        .select(['t.token_id', 't.name', 't.permissions', 't.issued_at', 't.expires_at', 't.revoked_at'])
+        .where('t.org_id', '=', org);
+      return condition ? query.where(condition) : query;
+    },
+  );
+  return { items: rows.map(toItem), nextCursor };
+}
+
+function toItem(row: ApiTokenRow): ApiTokenItem {
   return {
-    items: items.map((row) => ({
-      id: row.token_id,
-      name: row.name,
-      permissions: row.permissions,
-      issuedAt: row.issued_at,
-      expiresAt: row.expires_at,
-      revokedAt: row.revoked_at,
-    })),
-    nextCursor: last ? cursors.encode(listName, [last.issued_at, last.token_id]) : null,
+    id: row.token_id,
+    name: row.name,
+    permissions: row.permissions,
+    issuedAt: row.issued_at,
+    expiresAt: row.expires_at,
+    revokedAt: row.revoked_at,
   };
 }
 

@@ -47,9 +47,9 @@ function agentField(name: string): FilterField | undefined {
 
 /** What agents can be sorted by; a leading dash turns it round. Every key has a value, so that pages have no holes. */
 export const AGENT_SORTS = {
-  name: { key: sql<string>`a.name`, cast: sql`text` },
-  enrolledAt: { key: sql<string>`a.enrolled_at`, cast: sql`timestamptz` },
-  lastSeenAt: { key: sql<string>`coalesce(s.seen_at, '-infinity')`, cast: sql`timestamptz` },
+  name: { key: sql<string>`a.name`, type: 'text' },
+  enrolledAt: { key: sql<string>`a.enrolled_at`, type: 'timestamptz' },
+  lastSeenAt: { key: sql<string>`coalesce(s.seen_at, '-infinity')`, type: 'timestamptz' },
 } as const;
 
 export type AgentSort = keyof typeof AGENT_SORTS | `-${keyof typeof AGENT_SORTS}`;

@@ -1,7 +1,7 @@
 import { parseFilter } from '@keyfleet/contracts';
 import { AGENT_STATES, type AgentState, type AgentView } from '@keyfleet/contracts/http';
 import type { Sql } from '@keyfleet/postgres';
-import { type Cursors, filterSql, type ScopedQuery, tenantQuery } from '@keyfleet/read-store';
+import { type Cursors, filterSql, type ScopedQuery, tenantPage, tenantQuery } from '@keyfleet/read-store';
 import { type Kysely, sql } from 'kysely';
 import { AGENT_FIELDS, AGENT_SORTS, type AgentSort, STATE } from './fields.js';
 import type { AgentTables } from './tables.js';
@@ -62,32 +62,22 @@ type AgentRow = Awaited<ReturnType<ReturnType<typeof rowsOf>['execute']>>[number
 export async function listAgents(
   list: AgentList,
 ): Promise<{ readonly items: readonly AgentView[]; readonly nextCursor: string | null }> {
-  const { cursors, orgId, limit, sort = 'name' } = list;
-  const descending = sort.startsWith('-');
-  const { key, cast } = AGENT_SORTS[sort.replace('-', '') as keyof typeof AGENT_SORTS];
-  const listName = ['agents', orgId, list.filter ?? '', sort];
+  const { sort = 'name' } = list;
+  const { key, type } = AGENT_SORTS[sort.replace('-', '') as keyof typeof AGENT_SORTS];
   const condition = list.filter ? filterSql(parseFilter(list.filter), AGENT_FIELDS) : undefined;
-  const place = list.cursor === undefined ? undefined : cursors.decode(listName, list.cursor, 2);
-  const after =
-    place &&
-    sql<boolean>`(${key}, a.agent_id) ${descending ? sql`<` : sql`>`}
-    (${place[0]}::text::${cast}, ${place[1]}::text)`;
-  const rows = await tenantQuery<AgentTables, AgentRow & { place: string }>(list.sql, orgId, (db, org) => {
-    const direction = descending ? 'desc' : 'asc';
-    let query = rowsOf(db, org).select(key.as('place'));
-    if (condition) query = query.where(condition);
-    if (after) query = query.where(after);
-    return query
-      .orderBy(key, direction)
-      .orderBy('a.agent_id', direction)
-      .limit(limit + 1);
-  });
-  const items = rows.slice(0, limit);
-  const last = rows.length > limit ? items.at(-1) : undefined;
-  return {
-    items: items.map(toView),
-    nextCursor: last ? cursors.encode(listName, [last.place, last.agent_id]) : null,
-  };
+  const { rows, nextCursor } = await tenantPage<AgentTables, AgentRow>(
+    {
+      ...list,
+      list: ['agents', list.filter ?? '', sort],
+      keys: [
+        { sql: key, type },
+        { sql: sql`a.agent_id`, type: 'text' },
+      ],
+      descending: sort.startsWith('-'),
+    },
+    (db, org) => (condition ? rowsOf(db, org).where(condition) : rowsOf(db, org)),
+  );
+  return { items: rows.map(toView), nextCursor };
 }
 
 /** With its ETag; `null` where the organisation has no such agent. */

@@ -1,7 +1,7 @@
 import { parseFilter } from '@keyfleet/contracts';
 import type { EnrolmentTokenView } from '@keyfleet/contracts/http';
 import type { Sql } from '@keyfleet/postgres';
-import { type Cursors, type FilterField, filterSql, tenantQuery } from '@keyfleet/read-store';
+import { type Cursors, type FilterField, filterSql, tenantPage } from '@keyfleet/read-store';
 import { type RawBuilder, sql } from 'kysely';
 import type { EnrolmentTokenTables } from './projection.js';
 
@@ -41,33 +41,28 @@ function fieldsAt(now: string): ReadonlyMap<string, FilterField> {
 export async function listEnrolmentTokens(
   list: EnrolmentTokenList,
 ): Promise<{ readonly items: readonly EnrolmentTokenView[]; readonly nextCursor: string | null }> {
-  const { cursors, orgId, limit, filter, now } = list;
-  const fields = fieldsAt(now);
-  const listName = ['enrolment-tokens', orgId, filter ?? ''];
-  const condition = filter ? filterSql(parseFilter(filter), fields) : undefined;
-  const place = list.cursor === undefined ? undefined : cursors.decode(listName, list.cursor, 2);
-  const rows = await tenantQuery<EnrolmentTokenTables, TokenRow>(list.sql, orgId, (db, org) => {
-    let query = db
-      .selectFrom('registry.enrolment_tokens as t')
-      .select(['t.token_id', 't.uses', 't.used', 't.labels', 't.expires_at', 't.issued_at', 't.issued_by'])
-      .select(stateAt(now).as('state'))
-      .where('t.org_id', '=', org);
-    if (condition) query = query.where(condition);
-    if (place)
-      query = query.where(
-        sql<boolean>`(t.issued_at, t.token_id) < (${place[0]}::text::timestamptz, ${place[1]}::text)`,
-      );
-    return query
-      .orderBy('t.issued_at', 'desc')
-      .orderBy('t.token_id', 'desc')
-      .limit(limit + 1);
-  });
-  const items = rows.slice(0, limit);
-  const last = rows.length > limit ? items.at(-1) : undefined;
-  return {
-    items: items.map(toView),
-    nextCursor: last ? cursors.encode(listName, [last.issued_at, last.token_id]) : null,
-  };
+  const { filter, now } = list;
+  const condition = filter ? filterSql(parseFilter(filter), fieldsAt(now)) : undefined;
+  const { rows, nextCursor } = await tenantPage<EnrolmentTokenTables, TokenRow>(
+    {
+      ...list,
+      list: ['enrolment-tokens', filter ?? ''],
+      keys: [
+        { sql: sql`t.issued_at`, type: 'timestamptz' },
+        { sql: sql`t.token_id`, type: 'text' },
+      ],
+      descending: true,
+    },
+    (db, org) => {
+      const query = db
+        .selectFrom('registry.enrolment_tokens as t')
+        .select(['t.token_id', 't.uses', 't.used', 't.labels', 't.expires_at', 't.issued_at', 't.issued_by'])
+        .select(stateAt(now).as('state'))
+        .where('t.org_id', '=', org);
+      return condition ? query.where(condition) : query;
+    },
+  );
+  return { items: rows.map(toView), nextCursor };
 }
 
 type TokenRow = Pick<

@@ -9,7 +9,7 @@ import {
   filterSql,
   orgTable,
   type Projection,
-  tenantQuery,
+  tenantPage,
 } from '@keyfleet/read-store';
 import { sql } from 'kysely';
 
@@ -95,30 +95,26 @@ export interface GroupList {
 export async function listGroups(
   list: GroupList,
 ): Promise<{ readonly items: readonly GroupView[]; readonly nextCursor: string | null }> {
-  const { cursors, orgId, limit, filter } = list;
-  const listName = ['groups', orgId, filter ?? ''];
-  const condition = filter ? filterSql(parseFilter(filter), FIELDS) : undefined;
-  const place = list.cursor === undefined ? undefined : cursors.decode(listName, list.cursor, 2);
-  const rows = await tenantQuery<GroupTables, GroupRow>(list.sql, orgId, (db, org) => {
-    let query = db
-      .selectFrom('registry.groups as g')
-      .select(['g.group_id', 'g.name', 'g.selector', 'g.offline_after', 'g.defined_at'])
-      .where('g.org_id', '=', org)
-      .where('g.removed', '=', false);
-    if (condition) query = query.where(condition);
-    if (place)
-      query = query.where(sql<boolean>`(g.name, g.group_id) > (${place[0]}::text, ${place[1]}::text)`);
-    return query
-      .orderBy('g.name')
-      .orderBy('g.group_id')
-      .limit(limit + 1);
-  });
-  const items = rows.slice(0, limit);
-  const last = rows.length > limit ? items.at(-1) : undefined;
-  return {
-    items: items.map(toView),
-    nextCursor: last ? cursors.encode(listName, [last.name, last.group_id]) : null,
-  };
+  const condition = list.filter ? filterSql(parseFilter(list.filter), FIELDS) : undefined;
+  const { rows, nextCursor } = await tenantPage<GroupTables, GroupRow>(
+    {
+      ...list,
+      list: ['groups', list.filter ?? ''],
+      keys: [
+        { sql: sql`g.name`, type: 'text' },
+        { sql: sql`g.group_id`, type: 'text' },
+      ],
+    },
+    (db, org) => {
+      const query = db
+        .selectFrom('registry.groups as g')
+        .select(['g.group_id', 'g.name', 'g.selector', 'g.offline_after', 'g.defined_at'])
+        .where('g.org_id', '=', org)
+        .where('g.removed', '=', false);
+      return condition ? query.where(condition) : query;
+    },
+  );
+  return { items: rows.map(toView), nextCursor };
 }
 
 type GroupRow = Pick<
