@@ -79,20 +79,21 @@ export function misuseContract(open: () => EventStoreFixture): void {
 
   describe('close', () => {
     it('finishes appends under way, ends subscriptions and refuses what comes later', async () => {
-      await store().append('agent-1', 'no-stream', [event()]);
-      const collector = await new Collector(store()).untilEvents(1);
+      const mine = await open().another();
+      await mine.append('agent-1', 'no-stream', [event()]);
+      const collector = await new Collector(mine).untilEvents(1);
       const underWay = Array.from({ length: 20 }, (_, n) =>
-        store().append(`agent-late${n}`, 'no-stream', [event()]),
+        mine.append(`agent-late${n}`, 'no-stream', [event()]),
       );
-      await store().close();
+      await mine.close();
       for (const result of await Promise.all(underWay)) appended(result);
       await collector.stop();
       const closed = { code: 'store.unavailable' };
-      await expect(store().append('agent-1', 0n, [event()])).rejects.toMatchObject(closed);
-      await expect(store().readAll()).rejects.toMatchObject(closed);
-      await expect(store().readStream('agent-1')).rejects.toMatchObject(closed);
-      await expect(store().headPosition()).rejects.toMatchObject(closed);
-      await store().close();
+      await expect(mine.append('agent-1', 0n, [event()])).rejects.toMatchObject(closed);
+      await expect(mine.readAll()).rejects.toMatchObject(closed);
+      await expect(mine.readStream('agent-1')).rejects.toMatchObject(closed);
+      await expect(mine.headPosition()).rejects.toMatchObject(closed);
+      await mine.close();
     });
   });
 }

@@ -25,32 +25,37 @@ export interface PostgresFixture extends EventStoreFixture {
   open(options?: Partial<PostgresEventStoreOptions>): EventStore;
 }
 
-/** One database for a spec file, emptied after each test; a new one each time would take most of the time. */
+/** One database and one connected store for a spec file, emptied after each test: new ones would take most of its time. */
 export function sharedFixture(): () => Promise<PostgresFixture> {
   let database: TestDatabase;
+  let store: EventStore;
   beforeAll(async () => {
     database = await storeDatabase();
+    store = createPostgresEventStore({ url: database.urlFor('kf_store') });
   });
-  afterAll(() => database.drop());
-  return async () => fixtureOf(database);
+  afterAll(async () => {
+    await store.close();
+    await database.drop();
+  });
+  return async () => fixtureOf(database, store);
 }
 
-function fixtureOf(database: TestDatabase): PostgresFixture {
-  const stores: EventStore[] = [];
+function fixtureOf(database: TestDatabase, store: EventStore): PostgresFixture {
+  const opened: EventStore[] = [];
   const open = (options: Partial<PostgresEventStoreOptions> = {}): EventStore => {
-    const store = createPostgresEventStore({ url: database.urlFor('kf_store'), ...options });
-    stores.push(store);
-    return store;
+    const another = createPostgresEventStore({ url: database.urlFor('kf_store'), ...options });
+    opened.push(another);
+    return another;
   };
   return {
     database,
     open,
-    store: open(),
+    store,
     another: async () => open(),
     tick: () => {},
     disturb: () => disturb(database.superuserUrl),
     close: async () => {
-      await Promise.all(stores.map((store) => store.close()));
+      await Promise.all(opened.map((another) => another.close()));
       await asOwner(database, empty);
     },
   };

@@ -1,9 +1,11 @@
 import postgres, { type Sql } from 'postgres';
-import type { Link } from './link.js';
-import { CONNECTION } from './link.js';
+import { pause } from '../wakeups.js';
+import { CONNECTION, type Link } from './link.js';
 import type { OnStep } from './steps.js';
 
 const CHANNEL = 'keyfleet_store';
+/** Subscriptions do not look more often than this either. */
+const BETWEEN_HINTS_MS = 10;
 
 export interface NoticesOptions {
   readonly url: string;
@@ -20,6 +22,7 @@ export interface NoticesOptions {
  */
 export class Notices {
   readonly #options: NoticesOptions;
+  readonly #closing = new AbortController();
   #listener: Sql | undefined;
   #sending: Promise<void> | undefined;
   #due = false;
@@ -49,7 +52,7 @@ export class Notices {
     this.#listener.listen(CHANNEL, onNotify, onListen).catch(() => {});
   }
 
-  /** One at a time: what is committed while one is under way is told by the next. */
+  /** A hint at most every few milliseconds: what is committed meanwhile is told by the next. */
   send(): void {
     this.#due = true;
     this.#sending ??= this.#sendAll();
@@ -59,11 +62,13 @@ export class Notices {
     while (this.#due) {
       this.#due = false;
       await this.#options.link.run((sql) => sql`select pg_notify(${CHANNEL}, '')`).catch(() => {});
+      if (!this.#closing.signal.aborted) await pause(BETWEEN_HINTS_MS, this.#closing.signal);
     }
     this.#sending = undefined;
   }
 
   async close(): Promise<void> {
+    this.#closing.abort();
     await this.#sending;
     await this.#listener?.end({ timeout: 0 });
   }

@@ -16,7 +16,9 @@ with edge as materialized (${HEAD})
 select edge.head, edge.head as upto, page.*
   from edge
   left join lateral (
-    select ${COLUMNS} from store.events e where e.position > $1::text::bigint order by e.position limit $2
+    select ${COLUMNS}
+      from store.events e where e.position > $1::text::bigint and e.position <= edge.head
+     order by e.position limit $2
   ) page on true`;
 
 /** One list of numbers holds categories and types alike; the index carries them, so only what matches is fetched. */
@@ -41,15 +43,15 @@ select edge.head, reach.upto, page.*
      order by e.position
   ) page on true`;
 
-const streamStatement = (comparison: '>=' | '<=', direction: 'asc' | 'desc'): string => `
+const streamStatement = (comparison: '>=' | '<=', first: string, direction: 'asc' | 'desc'): string => `
 select ${COLUMNS}
   from store.events e
  where e.stream_id = (select s.id from store.streams s where s.stream = $1)
-   and ($2::text is null or e.revision ${comparison} $2::text::bigint)
+   and e.revision ${comparison} coalesce($2::text::bigint, ${first})
    and ($3::text is null or e.recorded_at <= $3::text::timestamptz)
  order by e.revision ${direction} limit $4::text::bigint`;
-const FORWARDS = streamStatement('>=', 'asc');
-const BACKWARDS = streamStatement('<=', 'desc');
+const FORWARDS = streamStatement('>=', '0', 'asc');
+const BACKWARDS = streamStatement('<=', '9223372036854775807', 'desc');
 
 const REVISION = `
 select greatest(s.floor, (select e.revision from store.events e where e.stream_id = s.id

@@ -74,13 +74,14 @@ begin
 
   perform pg_advisory_xact_lock(${APPEND_LOCK});
 
+  -- Looking from the expected revision on finds one entry, where looking for the newest reads a page of them.
   select greatest(f.position, newest.position),
          greatest(f.recorded_at, newest.recorded_at, clock_timestamp()),
          array(select coalesce((select greatest(t.floor, (select e.revision from store.events e
-                                                           where e.stream_id = t.id
+                                                           where e.stream_id = t.id and e.revision >= s.expected
                                                            order by e.revision desc limit 1))
                                   from store.streams t where t.id = s.id), -1)
-                 from unnest(v_stream_ids) as s(id))
+                 from unnest(v_stream_ids, v_expected) as s(id, expected))
     into base, v_now, v_actual
     from store.floor f
     left join lateral (select e.position, e.recorded_at from store.events e
@@ -89,6 +90,11 @@ begin
   if v_actual = v_expected then
     v_skipped := array_fill(0, array[cardinality(v_expected)]);
   else
+    v_actual := array(select coalesce((select greatest(t.floor, (select e.revision from store.events e
+                                                                  where e.stream_id = t.id
+                                                                  order by e.revision desc limit 1))
+                                         from store.streams t where t.id = s.id), -1)
+                        from unnest(v_stream_ids) as s(id));
     select array_agg(case when v_actual[n] = v_expected[n] then
                        (select coalesce(sum(v_first[m + 1] - v_first[m]), 0)
                           from generate_series(1, n - 1) as m where v_actual[m] <> v_expected[m])

@@ -38,10 +38,13 @@ begin
   perform pg_advisory_xact_lock(${RETENTION_LOCK});
   upto := least(p_upto, (select e.position from store.events e where e.position > p_after
                           order by e.position offset ${STEP - 1} limit 1));
-  -- Floors and rows change in one statement: whoever sees the gap sees the floor that covers it.
-  with gone as (
-    delete from store.events e
+  -- Found in the index alone, deleted by position. Floors and rows change in one statement: whoever sees the gap sees
+  -- the floor that covers it.
+  with unwanted as (
+    select e.position from store.events e
      where e.position > p_after and e.position <= remove_events.upto and (e.kind = any (v_kinds) or e.org = v_org)
+  ), gone as (
+    delete from store.events e using unwanted u where e.position = u.position
     returning e.position, e.recorded_at, e.stream_id, e.revision
   ), streams as (
     update store.streams t set floor = g.revision
