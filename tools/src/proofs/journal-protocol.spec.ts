@@ -275,7 +275,7 @@ class World {
         this.#image = this.journal.image();
         return;
       case 'prune':
-        return this.journal.prune();
+        return this.#prune();
       case 'roll-back':
         return this.#rollBack();
       case 'restore':
@@ -283,6 +283,16 @@ class World {
       default:
         this.line[action.do] += action.times;
     }
+  }
+
+  /** After a restore the agent has not heard of, the last copy may go. */
+  async #prune(): Promise<void> {
+    const { events } = await this.#memory.readAll({ limit: 1_000_000 });
+    const stored = new Set(events.map(({ id }) => id));
+    const had = this.#kept();
+    this.journal.prune();
+    const has = new Set(this.#kept());
+    for (const id of had) if (!has.has(id) && !stored.has(id)) this.forgotten.add(id);
   }
 
   async #rollBack(): Promise<void> {
