@@ -6,6 +6,7 @@ import {
   readAccountClaims,
   sameClaims,
 } from '@keyfleet/messaging';
+import { failpoint } from '@keyfleet/platform';
 import { type Executor, type Sql, transaction } from '@keyfleet/postgres';
 import type { BrokerClaims, SeenClaims, ServerClaims } from './broker-claims.js';
 import { aliveRevocations, takeOver } from './revocations.js';
@@ -129,7 +130,9 @@ export class ClaimsReconciler {
     const desired = await this.#build(revocations);
     if (agrees(desired)) return this.#done('same', takenOver);
     const newest = Math.max(0, ...seen.map(({ claims }) => claims.issuedAt));
-    await broker.push(await this.#build(revocations, newest));
+    const jwt = await this.#build(revocations, newest);
+    await failpoint('authority.before-push');
+    await broker.push(jwt);
     return this.#done('pushed', takenOver);
   }
 

@@ -35,19 +35,14 @@ import { type BrokerIdentity, connectNats, parseCredentials } from '../connectio
 
 const HOUR = 3_600_000;
 
-/** Credentials without any bound inside the account. */
-export async function witnessCredentials(seeds: {
+/** Credentials without any bound inside the account (named by its public key). */
+export async function witnessCredentials(signer: {
   readonly account: string;
-  readonly services: string;
+  readonly servicesSeed: string;
 }): Promise<string> {
   const pair = keyPairOf(generateUserSeed());
-  const jwt = await encodeUser(
-    'witness',
-    pair,
-    publicKeyOf(seeds.account),
-    {},
-    { signer: keyPairOf(seeds.services) },
-  );
+  const options = { signer: keyPairOf(signer.servicesSeed) };
+  const jwt = await encodeUser('witness', pair, signer.account, {}, options);
   return Buffer.from(fmtCreds(jwt, pair)).toString('utf8');
 }
 
@@ -154,7 +149,8 @@ export class TestBroker {
   /** May say and hear everything in the account: the receiver by whom an effect is judged, and no wall of ours. */
   async connectWitness() {
     const { seeds } = this;
-    const identity = await this.#clientIdentity(await witnessCredentials(seeds));
+    const signer = { account: publicKeyOf(seeds.account), servicesSeed: seeds.services };
+    const identity = await this.#clientIdentity(await witnessCredentials(signer));
     return connectNats({
       servers: this.servers,
       identity: () => identity,

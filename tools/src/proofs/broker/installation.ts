@@ -28,10 +28,13 @@ import {
 } from '@keyfleet/messaging';
 import { witnessCredentials } from '@keyfleet/messaging/testing';
 import { deriveId, newId } from '@keyfleet/platform';
+import postgres from 'postgres';
 import { runToEnd } from '../../launcher/node-process.js';
 import { AuthorityProcess } from './authority-process.js';
 
 const DATABASE = 'keyfleet';
+/** As in the registry's reconciler. */
+const CLAIMS_LOCK = 0x6b66_636c;
 
 /** An agent as it stands after enrolment. */
 export interface ProofAgent {
@@ -96,8 +99,12 @@ export class ProofInstallation {
     await this.#broker?.kill();
   }
 
-  async startAuthority(): Promise<AuthorityProcess> {
+  /** With a `pushGate`, its pushes wait while that file is missing. */
+  async startAuthority(options: { readonly pushGate?: string } = {}): Promise<AuthorityProcess> {
+    const { pushGate } = options;
+    const failpoints = pushGate ? { 'authority.before-push': { pauseUntilFile: pushGate } } : {};
     const authority = await AuthorityProcess.start(this.#registry('authority/standalone'), {
+      KEYFLEET_FAILPOINTS: JSON.stringify(failpoints),
       KEYFLEET_AUTHORITY__DIRECTORY: this.#path('authority'),
       KEYFLEET_NATS__URL: this.servers[0] ?? '',
       KEYFLEET_DATABASE__OWNER_URL_FILE: this.#urlFile('kf_owner'),
@@ -161,6 +168,24 @@ export class ProofInstallation {
     const text = await witnessCredentials(signer);
     const identity = { ...this.serviceIdentity('registry')(), ...parseCredentials(text) };
     return () => identity;
+  }
+
+  /** A file name nothing else uses. */
+  file(name: string): string {
+    return this.#path(name);
+  }
+
+  /** How many sessions hold, and how many wait for, the lock under which claims are built. */
+  async claimLocks(): Promise<{ readonly held: number; readonly waiting: number }> {
+    const sql = postgres(this.#postgres?.url ?? '', { max: 1, database: DATABASE });
+    try {
+      const [row] = await sql<{ held: number; waiting: number }[]>`
+        select count(*) filter (where granted)::int as held, count(*) filter (where not granted)::int as waiting
+        from pg_locks where locktype = 'advisory' and classid = ${CLAIMS_LOCK}`;
+      return row ?? { held: 0, waiting: 0 };
+    } finally {
+      await sql.end();
+    }
   }
 
   /** Key material, for the proof to forge with. */

@@ -71,7 +71,8 @@ async function prove({ installation, random, scale, progress }: Proving) {
   const revocation = await progress.step('revocations', (say) => {
     const singles = Math.max(3, Math.round(30 * scale));
     const rounds = Math.max(3, Math.round(20 * scale));
-    return new Revocations({ installation, authorities, random, singles, rounds, say }).run();
+    const overtaken = Math.max(2, Math.round(5 * scale));
+    return new Revocations({ installation, authorities, random, singles, rounds, overtaken, say }).run();
   });
   const matrices = [guarded, unbound, credentials];
   const all = (pick: (result: Pick<MatrixResult, 'forged' | 'twinsFailed'>) => readonly string[]) =>

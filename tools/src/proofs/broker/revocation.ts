@@ -1,3 +1,4 @@
+import { rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { AuthorityProcess } from './authority-process.js';
@@ -18,7 +19,10 @@ export interface RevocationOptions {
   readonly authorities: readonly [AuthorityProcess, AuthorityProcess];
   readonly random: () => number;
   readonly singles: number;
+  /** Rounds of two at once. */
   readonly rounds: number;
+  /** Rounds in which one push is overtaken by another. */
+  readonly overtaken: number;
   readonly say: (message: string) => void;
 }
 
@@ -51,6 +55,7 @@ export class Revocations {
       await this.#revoke(authorities);
       say(`${n + 1} of ${rounds} rounds of two at once`);
     }
+    await this.#overtake();
     await this.#allOut('after all revocations', innocent);
     await installation.killBroker();
     await installation.startBroker();
@@ -90,6 +95,36 @@ export class Revocations {
     for (const agent of agents)
       if (!(await installation.isOut(agent))) this.#failures.push(`${agent.agentId} came back at once`);
     await Promise.all(connections.map((connection) => connection.close()));
+  }
+
+  /**
+   * A registry has read the table and is held just before its push, while another one revokes: the late push must not
+   * take the newer revocation away.
+   */
+  async #overtake(): Promise<void> {
+    const { installation, authorities, overtaken, say } = this.#options;
+    const gate = installation.file('push-gate');
+    writeFileSync(gate, '');
+    const slow = await installation.startAuthority({ pushGate: gate });
+    for (let n = 0; n < overtaken; n += 1) {
+      const pair = [await installation.agent(slow), await installation.agent(slow)] as const;
+      rmSync(gate);
+      const late = slow.revoke(pair[0]);
+      while ((await installation.claimLocks()).held === 0) await delay(5);
+      let done = false;
+      const early = authorities[0].revoke(pair[1]).finally(() => {
+        done = true;
+      });
+      while (!done && (await installation.claimLocks()).waiting === 0) await delay(5);
+      writeFileSync(gate, '');
+      await Promise.all([late, early]);
+      for (const agent of pair)
+        if (!(await installation.isOut(agent)))
+          this.#failures.push(`${agent.agentId} came in after a late push`);
+      this.#revoked.push(...pair);
+      say(`${n + 1} of ${overtaken} late pushes`);
+    }
+    await slow.kill();
   }
 
   async #allOut(when: string, innocent: ProofAgent): Promise<void> {

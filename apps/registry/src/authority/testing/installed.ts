@@ -7,12 +7,8 @@ import {
   type BrokerIdentity,
   connectNats,
   generateUserSeed,
-  identityFromFiles,
-  parseCredentials,
   publicKeyOf,
-  type Service,
 } from '@keyfleet/messaging';
-import { witnessCredentials } from '@keyfleet/messaging/testing';
 import { deriveId, newId, systemClock } from '@keyfleet/platform';
 import { closeSql, createSql, type Sql } from '@keyfleet/postgres';
 import { createTestDatabase, type TestDatabase, temporaryDirectory } from '@keyfleet/testing';
@@ -130,38 +126,6 @@ export class Installed {
     } catch {
       return true;
     }
-  }
-
-  connectService(service: Service) {
-    return connectNats({
-      servers: this.servers,
-      identity: this.#identityOf(service),
-      inboxPrefix: `_INBOX.svc.${service}`,
-      name: service,
-    });
-  }
-
-  async connectWitness() {
-    const { installation, services } = this.keys;
-    const credentials = await witnessCredentials({ account: installation.account, services });
-    const identity = { ...this.#identityOf('registry')(), ...parseCredentials(credentials) };
-    const name = 'witness';
-    return connectNats({
-      servers: this.servers,
-      identity: () => identity,
-      inboxPrefix: '_INBOX.witness',
-      name,
-    });
-  }
-
-  #identityOf(service: Service): () => BrokerIdentity {
-    const file = (name: string) => join(this.directory, 'services', service, name);
-    return identityFromFiles({
-      credentialsFile: file('nats.creds'),
-      certificateFile: file('tls.crt'),
-      keyFile: file('tls.key'),
-      caFile: file('ca.crt'),
-    });
   }
 
   connectSystem() {
