@@ -29,5 +29,6 @@ export { projectionsMigrations } from './projections/schema.js';
 export { type WaitOptions, waitForPosition } from './projections/wait.js';
 export { queryBuilder } from './tenancy/builder.js';
 export { orgOrInstallationTable, orgTable } from './tenancy/org-table.js';
-export { compileScoped, type ScopedQuery, tenantQuery } from './tenancy/tenant-query.js';
+export { scopedStatement } from './tenancy/scoped-statement.js';
+export { compileScoped, type OrgOfScope, type ScopedQuery, tenantQuery } from './tenancy/tenant-query.js';
 export { tenancyViolations } from './tenancy/violations.js';

@@ -1,5 +1,7 @@
 import { closeSql, createSql, transaction } from '@keyfleet/postgres';
+import { sql } from 'kysely';
 import { type NotesWorld, notesWorld, ORG_A, ORG_B } from '../testing/notes.js';
+import { scopedStatement } from './scoped-statement.js';
 import { compileScoped, type ScopedQuery, tenantQuery } from './tenant-query.js';
 import { type TenancyExceptions, tenancyViolations } from './violations.js';
 
@@ -77,6 +79,32 @@ describe('a tenant query', () => {
       await closeSql(admin);
     },
   );
+
+  it('S10: built once answers each call for its own organisation and arguments', async () => {
+    const byId = scopedStatement<Tables, Note, [id: string, texts: readonly string[]]>((db, org, id, texts) =>
+      db
+        .selectFrom('test.notes')
+        .select(['id', 'text'])
+        .where('org_id', '=', org)
+        .where('id', '=', id)
+        .where(sql<boolean>`text = any(${texts}::text[])`),
+    );
+    const texts = ['of A', 'of B'];
+    expect(await byId(world.reader, ORG_A, 'a1', texts)).toEqual([{ id: 'a1', text: 'of A' }]);
+    expect(await byId(world.reader, ORG_A, 'a2', texts)).toEqual([{ id: 'a2', text: 'of A' }]);
+    expect(await byId(world.reader, ORG_B, 'b1', texts)).toEqual([{ id: 'b1', text: 'of B' }]);
+    expect(await byId(world.reader, ORG_B, 'a1', texts)).toEqual([]);
+    expect(await byId(world.reader, ORG_A, 'a1', [])).toEqual([]);
+  });
+
+  it('built once cannot be built by what its arguments are', async () => {
+    const limited = scopedStatement<Tables, Note, [limit: number]>((db, org, limit) =>
+      (limit > 1 ? db.selectFrom('test.notes').limit(1) : db.selectFrom('test.notes'))
+        .select(['id', 'text'])
+        .where('org_id', '=', org),
+    );
+    await expect(limited(world.reader, ORG_A, 2)).rejects.toThrow(TypeError);
+  });
 
   it('says that the store is unavailable where the database does not answer', async () => {
     const nowhere = createSql({

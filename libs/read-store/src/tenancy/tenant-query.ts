@@ -1,21 +1,22 @@
 import type { Sql } from '@keyfleet/postgres';
-import { type Kysely, sql as raw, type SelectQueryBuilder } from 'kysely';
+import { type Kysely, type RawBuilder, sql as raw, type SelectQueryBuilder } from 'kysely';
 import { queryBuilder } from './builder.js';
 import { worthPreparing } from './prepared.js';
 import { reading } from './reading.js';
 
 /** Builds a query that must say `where org_id = ctx.org`; the scope is a column of the statement itself. */
-export type ScopedQuery<Tables, Row> = (
-  db: Kysely<Tables>,
-  org: ReturnType<typeof orgOfScope>,
-) => SelectQueryBuilder<Tables, never, Row> | SelectQueryBuilder<Tables, any, Row>;
+export type ScopedQuery<Tables, Row> = (db: Kysely<Tables>, org: OrgOfScope) => ScopedSelect<Tables, Row>;
+
+export type ScopedSelect<Tables, Row> =
+  | SelectQueryBuilder<Tables, never, Row>
+  | SelectQueryBuilder<Tables, any, Row>;
+
+/** The organisation in scope, as an expression for `where('org_id', '=', org)`. */
+export type OrgOfScope = RawBuilder<string>;
 
 const builders = queryBuilder<never>();
 
-/** The organisation in scope, as an expression for `where('org_id', '=', org)`. */
-function orgOfScope() {
-  return raw<string>`ctx.org`;
-}
+const ORG: OrgOfScope = raw<string>`ctx.org`;
 
 /**
  * Reads for one organisation: scope and query in *one* statement, so that it costs no transaction of its own.
@@ -33,8 +34,11 @@ export async function tenantQuery<Tables, Row>(
 }
 
 /** The statement `tenantQuery` runs; tests compare its answer with the BEGIN / SET LOCAL form. */
-export function compileScoped<Tables, Row>(orgId: string, build: ScopedQuery<Tables, Row>) {
-  const inner = build(builders as unknown as Kysely<Tables>, orgOfScope());
+export function compileScoped<Tables, Row>(
+  orgId: unknown,
+  build: ScopedQuery<Tables, Row>,
+): { readonly text: string; readonly parameters: readonly unknown[] } {
+  const inner = build(builders as unknown as Kysely<Tables>, ORG);
   const query = raw`with ctx as materialized (select set_config('app.org', ${orgId}, true) as org)
     select answer.* from ctx cross join lateral (${inner as never} offset 0) as answer`.compile(builders);
   return { text: query.sql, parameters: query.parameters };

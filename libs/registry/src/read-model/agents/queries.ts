@@ -1,7 +1,7 @@
 import { parseFilter } from '@keyfleet/contracts';
 import { AGENT_STATES, type AgentState, type AgentView } from '@keyfleet/contracts/http';
 import type { Sql } from '@keyfleet/postgres';
-import { type Cursors, filterSql, type ScopedQuery, tenantPage, tenantQuery } from '@keyfleet/read-store';
+import { type Cursors, filterSql, type OrgOfScope, scopedStatement, tenantPage } from '@keyfleet/read-store';
 import { type Kysely, sql } from 'kysely';
 import { AGENT_FIELDS, AGENT_SORTS, type AgentSort, STATE } from './fields.js';
 import type { AgentTables } from './tables.js';
@@ -21,9 +21,7 @@ export interface AgentList extends AgentScope {
   readonly sort?: AgentSort | undefined;
 }
 
-type Org = Parameters<ScopedQuery<AgentTables, unknown>>[1];
-
-function agentsOf(db: Kysely<AgentTables>, org: Org) {
+function agentsOf(db: Kysely<AgentTables>, org: OrgOfScope) {
   return db
     .selectFrom('registry.agents as a')
     .innerJoin('registry.detection_now as d', (join) => join.onTrue())
@@ -33,7 +31,7 @@ function agentsOf(db: Kysely<AgentTables>, org: Org) {
     .where('a.org_id', '=', org);
 }
 
-function rowsOf(db: Kysely<AgentTables>, org: Org) {
+function rowsOf(db: Kysely<AgentTables>, org: OrgOfScope) {
   return agentsOf(db, org).select([
     'a.agent_id',
     'a.name',
@@ -80,43 +78,46 @@ export async function listAgents(
   return { items: rows.map(toView), nextCursor };
 }
 
+const agentById = scopedStatement<AgentTables, AgentRow, [agentId: string]>((db, org, agentId) =>
+  rowsOf(db, org).where('a.agent_id', '=', agentId),
+);
+
 /** With its ETag; `null` where the organisation has no such agent. */
 export async function getAgent(
   { sql: database, orgId }: AgentScope,
   agentId: string,
 ): Promise<{ readonly view: AgentView; readonly revision: string } | null> {
-  const [row] = await tenantQuery<AgentTables, AgentRow>(database, orgId, (db, org) =>
-    rowsOf(db, org).where('a.agent_id', '=', agentId),
-  );
+  const [row] = await agentById(database, orgId, agentId);
   return row ? { view: toView(row), revision: String(row.revision) } : null;
 }
+
+const agentsById = scopedStatement<AgentTables, AgentRow, [agentIds: readonly string[]]>(
+  (db, org, agentIds) =>
+    rowsOf(db, org)
+      .where(sql<boolean>`a.agent_id = any(${agentIds}::text[])`)
+      .orderBy('a.name')
+      .orderBy('a.agent_id'),
+);
 
 /** Those of these ids that the organisation has, by name. */
 export async function getAgents(
   { sql: database, orgId }: AgentScope,
   agentIds: readonly string[],
 ): Promise<readonly AgentView[]> {
-  const rows = await tenantQuery<AgentTables, AgentRow>(database, orgId, (db, org) =>
-    rowsOf(db, org)
-      .where(sql<boolean>`a.agent_id = any(${[...agentIds]}::text[])`)
-      .orderBy('a.name')
-      .orderBy('a.agent_id'),
-  );
-  return rows.map(toView);
+  return (await agentsById(database, orgId, agentIds)).map(toView);
 }
+
+const agentsByState = scopedStatement<AgentTables, { state: AgentState; agents: bigint }, []>((db, org) =>
+  agentsOf(db, org)
+    .select([STATE.as('state'), sql<bigint>`count(*)`.as('agents')])
+    .groupBy(STATE),
+);
 
 export async function countAgentsByState({
   sql: database,
   orgId,
 }: AgentScope): Promise<Readonly<Record<AgentState, number>>> {
-  const rows = await tenantQuery<AgentTables, { state: AgentState; agents: bigint }>(
-    database,
-    orgId,
-    (db, org) =>
-      agentsOf(db, org)
-        .select([STATE.as('state'), sql<bigint>`count(*)`.as('agents')])
-        .groupBy(STATE),
-  );
+  const rows = await agentsByState(database, orgId);
   const counts = new Map(rows.map(({ state, agents }) => [state, Number(agents)]));
   return Object.fromEntries(AGENT_STATES.map((state) => [state, counts.get(state) ?? 0])) as Record<
     AgentState,
