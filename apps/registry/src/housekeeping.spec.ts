@@ -29,7 +29,7 @@ async function house() {
 
 it('housekeeping throws away what ended, and nothing that may still be asked for', async () => {
   const parts = await house();
-  const { clock, secrets, nonces, sessions, sql } = parts;
+  const { clock, secrets, sessions, sql } = parts;
   const at = (offset: number) => new Date(clock.now() + offset).toISOString();
   await secrets.remember('a'.repeat(64), 'etk_old', at(-25 * HOUR));
   await secrets.remember('b'.repeat(64), 'etk_new', at(-HOUR));

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 
 /**
  * How far a field may travel. `public` may be shown to anyone who may see the thing, `sensitive` stays inside the

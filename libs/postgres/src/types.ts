@@ -1,4 +1,4 @@
-import postgres from 'postgres';
+import type postgres from 'postgres';
 import { formatArray, parseArray } from './arrays.js';
 
 /** What a parameter may be beside the usual. */

@@ -3,7 +3,7 @@ import type { Actor, OrgAccess } from '../access/actor.js';
 import type { Authenticator } from '../access/authenticator.js';
 import type { FleetChangeObject } from '../graphql/types.js';
 import type { FleetReads } from '../reads/fleet-reads.js';
-import { Mailbox } from './mailbox.js';
+import { type Gathered, Mailbox } from './mailbox.js';
 
 /** Notices within this time become one message; well below what a person sees. */
 const GATHER_MS = 100;
@@ -105,10 +105,4 @@ export class FleetFeed {
         : await this.#options.reads.agentsById(org.id, [...gathered.agentIds]);
     return { reset: false, readModels, agents: [...agents] };
   }
-}
-
-export interface Gathered {
-  readonly reset: boolean;
-  readonly readModels: ReadonlySet<string>;
-  readonly agentIds: ReadonlySet<string>;
 }

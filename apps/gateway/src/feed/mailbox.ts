@@ -1,4 +1,9 @@
-import type { Gathered } from './fleet-feed.js';
+/** What happened for one subscriber since it last looked. */
+export interface Gathered {
+  readonly reset: boolean;
+  readonly readModels: ReadonlySet<string>;
+  readonly agentIds: ReadonlySet<string>;
+}
 
 export type Note =
   | { readonly kind: 'changed'; readonly readModel: string; readonly ids: readonly string[] }

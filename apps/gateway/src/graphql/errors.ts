@@ -1,5 +1,5 @@
 import { ERROR_CODES, type ErrorCode, isKeyfleetError, KeyfleetError, kindOf } from '@keyfleet/kernel';
-import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+import type { GraphQLError, GraphQLFormattedError } from 'graphql';
 import type { Logger } from '../http/logger.js';
 
 /** One error of a GraphQL answer, with the same stable code as in REST. Nothing unforeseen is told. */

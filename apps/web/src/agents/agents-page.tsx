@@ -1,8 +1,8 @@
 import { Anchor, Button, Group, Loader, Stack, TextInput, Title } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
-import { type FormEvent, useEffect, useMemo, useState } from 'react';
-import { agentsQuery } from '../api/queries';
+import { type FormEvent, type ReactNode, useEffect, useMemo, useState } from 'react';
+import { type AgentsPage as AgentsPageData, agentsQuery } from '../api/queries';
 import type { AgentCounts, AgentState } from '../api/types';
 import { EnrolPanel } from '../enrol/enrol-panel';
 import { Empty } from '../lists/empty';
@@ -17,11 +17,7 @@ export function AgentsPage() {
   const { filter = '' } = useSearch({ from: '/orgs/$org/agents' });
   const query = useInfiniteQuery(agentsQuery(org, filter));
   const [enrolling, setEnrolling] = useState(false);
-  const agents = useMemo(
-    () => query.data?.pages.flatMap((page) => page.agents.edges.map(({ node }) => node)) ?? [],
-    [query.data],
-  );
-  const counts = query.data?.pages[0]?.agentCounts;
+  const { agents, counts } = useMemo(() => rowsOf(query.data?.pages ?? []), [query.data]);
   const enrol = <Button onClick={() => setEnrolling(true)}>Enrol an agent</Button>;
   return (
     <Stack>
@@ -38,24 +34,9 @@ export function AgentsPage() {
       <FilterBox key={filter} filter={filter} />
       {query.isError && <Failure error={query.error} title="The agents could not be read" />}
       {query.isPending && <Loader />}
-      {query.isSuccess &&
-        agents.length === 0 &&
-        (filter === '' ? (
-          <Empty title="No agents yet" action={enrol}>
-            An agent keeps the secrets beside your workloads. Enrol the first one: it takes one pasted line.
-          </Empty>
-        ) : (
-          <Empty
-            title="No agent matches"
-            action={
-              <Anchor component={Link} to={`/orgs/${org}/agents`}>
-                Clear the filter
-              </Anchor>
-            }
-          >
-            There are agents, but none that this filter lets through.
-          </Empty>
-        ))}
+      {query.isSuccess && agents.length === 0 && (
+        <NoAgents org={org} filtered={filter !== ''} action={enrol} />
+      )}
       {agents.length > 0 && <AgentsTable org={org} agents={agents} />}
       {query.hasNextPage && (
         <Button
@@ -68,6 +49,31 @@ export function AgentsPage() {
       )}
       <EnrolPanel org={org} opened={enrolling} onClose={() => setEnrolling(false)} />
     </Stack>
+  );
+}
+
+function rowsOf(pages: readonly AgentsPageData[]) {
+  const agents = pages.flatMap((page) => page.agents.edges.map(({ node }) => node));
+  return { agents, counts: pages[0]?.agentCounts };
+}
+
+/** Nothing yet, or nothing that matches: two different things. */
+function NoAgents(props: { readonly org: string; readonly filtered: boolean; readonly action: ReactNode }) {
+  if (!props.filtered)
+    return (
+      <Empty title="No agents yet" action={props.action}>
+        An agent keeps the secrets beside your workloads. Enrol the first one: it takes one pasted line.
+      </Empty>
+    );
+  const clear = (
+    <Anchor component={Link} to={`/orgs/${props.org}/agents`}>
+      Clear the filter
+    </Anchor>
+  );
+  return (
+    <Empty title="No agent matches" action={clear}>
+      There are agents, but none that this filter lets through.
+    </Empty>
   );
 }
 

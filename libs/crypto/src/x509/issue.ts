@@ -1,6 +1,13 @@
-import { createHash, createPublicKey, randomBytes, X509Certificate } from 'node:crypto';
+import { createPublicKey, randomBytes, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
-import { generatePrivateKey, importSigningPair, type KeyKind, SIGNING, type SigningPair } from './keys.js';
+import {
+  generatePrivateKey,
+  importSigningPair,
+  type KeyKind,
+  keyIdOf,
+  SIGNING,
+  type SigningPair,
+} from './keys.js';
 import { x509 } from './library.js';
 import type { CertificateRequest } from './request.js';
 
@@ -53,10 +60,6 @@ function serialNumber(): string {
 }
 
 const wholeSecond = (millis: number) => Math.floor(millis / 1000) * 1000;
-
-export function keyIdOf(spki: Buffer): string {
-  return createHash('sha256').update(spki).digest('hex');
-}
 
 /** A self-signed issuing authority that can sign end certificates only. */
 export async function createCertificateAuthority(

@@ -1,4 +1,4 @@
-import { createPrivateKey, generateKeyPairSync, type webcrypto } from 'node:crypto';
+import { createHash, createPrivateKey, generateKeyPairSync, type webcrypto } from 'node:crypto';
 
 /** The only key kinds we issue for or sign with. */
 export type KeyKind = 'p256' | 'ed25519';
@@ -60,4 +60,8 @@ export async function importSigningPair(privateKeyPem: string): Promise<SigningP
     ['verify'],
   );
   return { kind, keys: { privateKey, publicKey } };
+}
+
+export function keyIdOf(spki: Buffer): string {
+  return createHash('sha256').update(spki).digest('hex');
 }

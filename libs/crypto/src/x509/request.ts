@@ -1,7 +1,6 @@
 import { createPublicKey } from 'node:crypto';
 import { KeyfleetError } from '@keyfleet/kernel';
-import { keyIdOf } from './issue.js';
-import { generatePrivateKey, importSigningPair, type KeyKind, keyKindOf, SIGNING } from './keys.js';
+import { generatePrivateKey, importSigningPair, type KeyKind, keyIdOf, keyKindOf, SIGNING } from './keys.js';
 import { x509 } from './library.js';
 import { namesForeignSubject, refusedExtension } from './request-claims.js';
 

@@ -6,17 +6,25 @@ const RLE = 1;
 export function zstdFrameLength(data: Buffer): number {
   if (data.length < 6) return 0;
   const descriptor = data.readUInt8(4);
+  const end = endOfBlocks(data, 5 + headerFields(descriptor));
+  const checksum = (descriptor & 0x04) !== 0 ? 4 : 0;
+  return end === 0 || end + checksum > data.length ? 0 : end + checksum;
+}
+
+function headerFields(descriptor: number): number {
   const single = (descriptor & 0x20) !== 0;
-  const contentSize = single && descriptor >> 6 === 0 ? 1 : (CONTENT_SIZE_BYTES[descriptor >> 6] ?? 0);
-  let at = 5 + (single ? 0 : 1) + (DICTIONARY_ID_BYTES[descriptor & 3] ?? 0) + contentSize;
-  for (;;) {
-    if (at + 3 > data.length) return 0;
+  const size = CONTENT_SIZE_BYTES[descriptor >> 6] ?? 0;
+  const dictionary = DICTIONARY_ID_BYTES[descriptor & 3] ?? 0;
+  return single ? dictionary + Math.max(1, size) : 1 + dictionary + size;
+}
+
+function endOfBlocks(data: Buffer, start: number): number {
+  for (let at = start; at + 3 <= data.length; ) {
     const header = data.readUIntLE(at, 3);
     at += 3 + (((header >> 1) & 3) === RLE ? 1 : header >> 3);
-    if ((header & 1) === 1) break;
+    if ((header & 1) === 1) return at;
   }
-  at += (descriptor & 0x04) !== 0 ? 4 : 0;
-  return at > data.length ? 0 : at;
+  return 0;
 }
 
 const GZIP_HEADER_BYTES = 10;

@@ -125,14 +125,31 @@ async function plantAll(places: readonly Place[]): Promise<Map<string, Buffer>> 
 
 const plantName = (place: Place, form: Form) => `planted ${form} in ${place.name}`;
 
+interface Findings {
+  readonly bytes: number;
+  readonly plants: ReadonlySet<string>;
+  readonly values: ReadonlySet<string>;
+}
+
+async function search(place: Place, real: Scanner, planted: Scanner): Promise<Findings> {
+  const plants = new Set<string>();
+  const values = new Set<string>();
+  let bytes = 0;
+  for await (const piece of place.read()) {
+    bytes += piece.length;
+    for (const hit of planted.scan(piece)) plants.add(hit.name);
+    for (const hit of real.scan(piece)) values.add(`${hit.name} (${hit.form})`);
+  }
+  return { bytes, plants, values };
+}
+
 async function judge(
   places: readonly Place[],
   values: ReadonlyMap<string, Buffer>,
   plants: ReadonlyMap<string, Buffer>,
 ): Promise<boolean> {
-  const real = new Scanner(values);
-  const planted = new Scanner(plants);
-  const result = {
+  const scanners = [new Scanner(values), new Scanner(plants)] as const;
+  const total = {
     values: values.size,
     places: places.length,
     bytes: 0,
@@ -142,29 +159,21 @@ async function judge(
     hits: 0,
   };
   for (const place of places) {
-    let bytes = 0;
-    const found = new Set<string>();
-    const hits = new Set<string>();
-    for await (const piece of place.read()) {
-      bytes += piece.length;
-      for (const hit of planted.scan(piece)) found.add(hit.name);
-      for (const hit of real.scan(piece)) hits.add(`${hit.name} (${hit.form})`);
-    }
+    const found = await search(place, ...scanners);
     const wanted = (place.forms ?? FORMS).map((form) => plantName(place, form));
-    const missed = wanted.filter((name) => !found.has(name));
-    say(
-      `${place.name.padEnd(34)} ${String(bytes).padStart(12)} bytes   planted leaks found ${wanted.length - missed.length}/${wanted.length}   values found ${hits.size}`,
-    );
+    const missed = wanted.filter((name) => !found.plants.has(name));
+    total.bytes += found.bytes;
+    total.plantsFound += wanted.length - missed.length;
+    total.emptyPlaces += found.bytes === 0 ? 1 : 0;
+    total.hits += found.values.size;
+    const counts = `planted leaks found ${wanted.length - missed.length}/${wanted.length}   values found ${found.values.size}`;
+    say(`${place.name.padEnd(34)} ${String(found.bytes).padStart(12)} bytes   ${counts}`);
     for (const name of missed) say(`  not found: ${name}`);
-    for (const hit of [...hits].slice(0, 10)) say(`  LEAKED: ${hit}`);
-    result.bytes += bytes;
-    result.plantsFound += wanted.length - missed.length;
-    result.emptyPlaces += bytes === 0 ? 1 : 0;
-    result.hits += hits.size;
+    for (const hit of [...found.values].slice(0, 10)) say(`  LEAKED: ${hit}`);
   }
   say('traces: no exporter is configured, so there is no place to search');
-  const held = result.hits === 0 && result.plantsFound === result.planted && result.emptyPlaces === 0;
-  say(JSON.stringify({ proof: 'leak', held, seed, scale, ...result }));
+  const held = total.hits === 0 && total.plantsFound === total.planted && total.emptyPlaces === 0;
+  say(JSON.stringify({ proof: 'leak', held, seed, scale, ...total }));
   return held;
 }
 
