@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import type { Clock } from '@keyfleet/kernel';
-import { continueTrace } from '@keyfleet/platform';
+import { parseTraceparent } from '@keyfleet/platform';
 import type { FastifyRequest } from 'fastify';
 import { hashApiKey, isApiKey } from '../access/api-key.js';
 import { type Caller, clientOf } from '../access/caller.js';
@@ -16,7 +17,7 @@ export function createAuthenticate(
     const from = {
       address: request.ip ?? null,
       client: clientOf(request.headers['user-agent']),
-      traceId: continueTrace(request.headers.traceparent).traceId,
+      traceId: parseTraceparent(request.headers.traceparent)?.traceId ?? randomUUID().replaceAll('-', ''),
     };
     const given = request.headers.authorization;
     if (given === undefined) return stranger('missing', from);

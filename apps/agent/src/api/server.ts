@@ -104,11 +104,16 @@ function sendProblem(
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {
-  const malformed = error instanceof SyntaxError ? { statusCode: 400 } : error;
+  const malformed = isSyntaxError(error) ? { statusCode: 400 } : error;
   const traceId = request.caller?.traceId ?? '0'.repeat(32);
   const [instance = ''] = request.url.split('?', 1);
   if (isUnexpected(malformed)) logger.error({ err: malformed, traceId }, 'A request failed');
   const { status, headers, body } = toProblem(malformed, { instance, traceId });
   if (status === 401) reply.header('www-authenticate', 'Bearer');
   return reply.code(status).headers(headers).send(JSON.stringify(body));
+}
+
+/** A body that is no JSON. */
+function isSyntaxError(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'name' in error && error.name === 'SyntaxError';
 }

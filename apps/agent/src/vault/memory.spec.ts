@@ -16,4 +16,4 @@ it('S31: after a lock no value and no master key is left in any Buffer of the pr
   expect(control).toBeGreaterThanOrEqual(1);
   expect(left).toBe(0);
   rmSync(directory, { recursive: true });
-}, 120_000);
+}, 300_000);

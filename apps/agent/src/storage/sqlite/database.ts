@@ -6,8 +6,9 @@ export type Handle = Database.Database;
 /** What SQLite says when the disk, and not the request, is at fault. */
 const REFUSAL = /^SQLITE_(IOERR|FULL|READONLY|CANTOPEN|BUSY|NOMEM|PERM|CORRUPT|NOTADB|PROTOCOL)/;
 
-function isRefusal(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && REFUSAL.test(String(error.code));
+/** SQLite's own code of an error, by shape: the class may come from another realm. */
+export function sqliteCode(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
 }
 
 /**
@@ -73,7 +74,7 @@ export class SqliteDatabase {
   }
 
   #understand(error: unknown): unknown {
-    if (!isRefusal(error)) return error;
+    if (!REFUSAL.test(sqliteCode(error))) return error;
     for (const listener of this.#refused) listener();
     return new KeyfleetError('vault.degraded', { retryAfterMs: 5_000 });
   }

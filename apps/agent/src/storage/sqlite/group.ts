@@ -1,6 +1,6 @@
 import { isKeyfleetError, KeyfleetError } from '@keyfleet/kernel';
 import type { Change } from '../port.js';
-import type { SqliteDatabase } from './database.js';
+import { type SqliteDatabase, sqliteCode } from './database.js';
 
 interface Waiting {
   readonly change: Change;
@@ -100,6 +100,7 @@ export class GroupCommit {
 /** A broken constraint is an expectation that did not hold, such as a key destroyed meanwhile. */
 function asConflict(error: unknown): KeyfleetError | undefined {
   if (isKeyfleetError(error)) return error as KeyfleetError;
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  return code.startsWith('SQLITE_CONSTRAINT') ? new KeyfleetError('revision.conflict') : undefined;
+  return sqliteCode(error).startsWith('SQLITE_CONSTRAINT')
+    ? new KeyfleetError('revision.conflict')
+    : undefined;
 }

@@ -25,8 +25,10 @@ export function createReads(handle: Handle) {
   const version = handle.prepare<[string, number], StoredVersion>(
     `SELECT ${VERSION} FROM versions v WHERE path = ? AND version = ?`,
   );
-  const current = handle.prepare<[string], StoredVersion>(
-    `SELECT ${VERSION} FROM versions v JOIN secrets s USING (path, version) WHERE s.path = ?`,
+  // As a subquery: the join of the two tables takes twice the time.
+  const current = handle.prepare<[string, string], StoredVersion>(
+    `SELECT ${VERSION} FROM versions v
+     WHERE path = ? AND version = (SELECT version FROM secrets WHERE path = ?)`,
   );
   const versions = handle.prepare<[string, number, number], VersionMetadata>(
     `SELECT path, version, size, created_at AS createdAt, created_by AS createdBy FROM versions
@@ -51,7 +53,7 @@ export function createReads(handle: Handle) {
       return row && toSecret(row);
     },
     version: (path: string, number?: number) =>
-      number === undefined ? current.get(path) : version.get(path, number),
+      number === undefined ? current.get(path, path) : version.get(path, number),
     versions: (path: string, page: { before?: number; limit: number }) =>
       versions.all(path, page.before ?? Number.MAX_SAFE_INTEGER, page.limit),
     secrets: createList(handle),
