@@ -28,7 +28,7 @@ export { type RunOptions, type RunStep, rebuildProjection, runProjection } from 
 export { projectionsMigrations } from './projections/schema.js';
 export { type WaitOptions, waitForPosition } from './projections/wait.js';
 export { queryBuilder } from './tenancy/builder.js';
-export { orgOrInstallationTable, orgTable } from './tenancy/org-table.js';
+export { orgTable } from './tenancy/org-table.js';
 export { scopedStatement } from './tenancy/scoped-statement.js';
 export { compileScoped, type OrgOfScope, type ScopedQuery, tenantQuery } from './tenancy/tenant-query.js';
 export { tenancyViolations } from './tenancy/violations.js';

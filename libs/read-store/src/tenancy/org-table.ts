@@ -12,10 +12,3 @@ export function orgTable(table: string): string {
     grant select on ${table} to kf_reader;
     grant select, insert, update, delete on ${table} to kf_worker;`;
 }
-
-/** The same for rows that may belong to no organisation (`org_id` null): facts of the installation, readable by each. */
-export function orgOrInstallationTable(table: string): string {
-  return `${orgTable(table)}
-    create policy installation on ${table} for select to kf_reader
-      using (org_id is null and nullif(current_setting('app.org', true), '') is not null);`;
-}

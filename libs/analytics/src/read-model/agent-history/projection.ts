@@ -5,7 +5,7 @@ import { AGENT_HISTORY, AGENT_HISTORY_TABLE, type AgentHistoryTable } from './ta
 
 type Fact = RecordedEvent & RegistryEvent;
 type Changed = Partial<
-  Pick<AgentHistoryTable, 'labels' | 'version' | 'state' | 'certificate_expires_at' | 'epoch'>
+  Pick<AgentHistoryTable, 'labels' | 'version' | 'certificate_expires_at' | 'epoch' | 'revoked' | 'liveness'>
 >;
 
 /** The past of every agent, in half-open ranges by the time of recording. */
@@ -21,13 +21,12 @@ export const agentHistoryProjection: Projection = {
 };
 
 async function applyFact(fact: Fact, context: ProjectionContext): Promise<void> {
-  if (fact.type === 'AgentEnrolled') return begin(fact, context);
-  const changed = changeOf(fact);
-  if (changed && 'agentId' in fact.data && typeof fact.data.agentId === 'string')
-    await go(fact, fact.data.agentId, changed, context);
+  if (fact.type === 'AgentEnrolled') await begin(fact, context);
+  else await change(fact, changeOf(fact), context);
 }
 
-function changeOf(fact: Fact): Changed | null {
+/** Every fact of these streams moves the revision, also one that changes nothing shown here. */
+function changeOf(fact: Fact): Changed {
   switch (fact.type) {
     case 'AgentLabelled':
       return { labels: fact.data.labels };
@@ -36,54 +35,66 @@ function changeOf(fact: Fact): Changed | null {
     case 'AgentVersionChanged':
       return { version: fact.data.to };
     case 'AgentRevoked':
-      return { state: 'revoked' };
+      return { revoked: true };
     case 'AgentWentOffline':
-      return { state: 'offline' };
+      return { liveness: 'offline' };
     case 'AgentCameOnline':
-      return { state: 'online' };
+      return { liveness: 'online' };
     case 'AgentEpochStarted':
       return { epoch: fact.data.epoch };
     case 'AgentJournalForked':
       return { epoch: fact.data.newEpoch };
     default:
-      return null;
+      return {};
   }
 }
 
 async function begin(
-  fact: Extract<Fact, { type: 'AgentEnrolled' }>,
-  { tx, table }: ProjectionContext,
-): Promise<void> {
-  const { data, metadata, recordedAt, position } = fact;
-  await tx`
-    insert into ${tx(table(AGENT_HISTORY))} (org_id, agent_id, valid_from, name, labels, version, state, enrolled_at, certificate_expires_at, position)
-    select ${metadata.orgId}, ${data.agentId}, ${recordedAt}, ${data.name}, ${JSON.stringify(data.labels)}::text::jsonb,
-      ${data.version}, 'unknown', ${metadata.at}, ${data.certificateExpiresAt}, ${position}::text::bigint
-    where not exists (select 1 from ${tx(table(AGENT_HISTORY))} where agent_id = ${data.agentId})
-    on conflict do nothing`;
-}
-
-/** Ends the open range and begins the next; two facts recorded at one moment share the later range. Once revoked, for good. */
-async function go(
-  fact: Fact,
-  agentId: string,
-  changed: Changed,
+  { data, metadata, recordedAt, revision }: Extract<Fact, { type: 'AgentEnrolled' }>,
   { tx, table }: ProjectionContext,
 ): Promise<void> {
   const history = tx(table(AGENT_HISTORY));
-  const { recordedAt, position } = fact;
-  const [open] = await tx<AgentHistoryTable[]>`
-    select * from ${history} where agent_id = ${agentId} and valid_to is null and position < ${position}::text::bigint for update`;
-  if (!open) return;
-  const state = open.state === 'revoked' ? 'revoked' : (changed.state ?? open.state);
-  const next = { ...open, ...changed, state };
-  if (open.valid_from === recordedAt) {
-    await tx`delete from ${history} where agent_id = ${agentId} and valid_to is null`;
-  } else {
-    await tx`update ${history} set valid_to = ${recordedAt} where agent_id = ${agentId} and valid_to is null`;
-  }
   await tx`
-    insert into ${history} (org_id, agent_id, valid_from, name, labels, version, state, enrolled_at, certificate_expires_at, epoch, position)
-    values (${next.org_id}, ${agentId}, ${recordedAt}, ${next.name}, ${JSON.stringify(next.labels)}::text::jsonb, ${next.version},
-      ${next.state}, ${next.enrolled_at}, ${next.certificate_expires_at}, ${next.epoch}, ${position}::text::bigint)`;
+    insert into ${history} (org_id, agent_id, valid_from, name, labels, version, enrolled_at, certificate_expires_at, agent_revision)
+    select ${metadata.orgId}::text, ${data.agentId}::text, ${recordedAt}::timestamptz, ${data.name}::text,
+      ${JSON.stringify(data.labels)}::text::jsonb, ${data.version}::text, ${metadata.at}::timestamptz,
+      ${data.certificateExpiresAt}::timestamptz, ${revision}::bigint
+    where not exists (select 1 from ${history} where agent_id = ${data.agentId})`;
+}
+
+/**
+ * Splits the range the fact falls in and changes everything from there on. Each stream has columns of its own, so a
+ * stream that was parked and comes late leaves the same history as one that came in its turn.
+ */
+async function change(fact: Fact, changed: Changed, { tx, table }: ProjectionContext): Promise<void> {
+  const history = tx(table(AGENT_HISTORY));
+  const { recordedAt, revision } = fact;
+  const agentId = fact.stream.slice(fact.stream.indexOf('-') + 1);
+  const reached = tx(fact.stream.startsWith('agent-') ? 'agent_revision' : 'liveness_revision');
+  const [open] = await tx<{ known: bigint }[]>`
+    select ${reached} as known from ${history} where agent_id = ${agentId} and valid_to is null for update`;
+  if (!open || open.known >= revision) return;
+  if (Object.keys(changed).length > 0) {
+    await tx`
+      with cut as (
+        update ${history} set valid_to = ${recordedAt}
+        where agent_id = ${agentId} and valid_from < ${recordedAt}
+          and (valid_to is null or valid_to > ${recordedAt})
+        returning *
+      ),
+      whole as (
+        select valid_to from ${history} where agent_id = ${agentId} and valid_from < ${recordedAt}
+          and (valid_to is null or valid_to > ${recordedAt})
+      )
+      insert into ${history} (org_id, agent_id, valid_from, valid_to, name, labels, version, enrolled_at,
+        certificate_expires_at, epoch, revoked, liveness, agent_revision, liveness_revision)
+      select org_id, agent_id, ${recordedAt}, (select valid_to from whole), name, labels, version, enrolled_at,
+        certificate_expires_at, epoch, revoked, liveness, agent_revision, liveness_revision from cut`;
+    const { labels, ...columns } = changed;
+    const set = labels
+      ? tx`labels = ${JSON.stringify(labels)}::text::jsonb`
+      : tx(columns as Record<string, string>);
+    await tx`update ${history} set ${set} where agent_id = ${agentId} and valid_from >= ${recordedAt}`;
+  }
+  await tx`update ${history} set ${reached} = ${revision} where agent_id = ${agentId} and valid_to is null`;
 }

@@ -1,5 +1,5 @@
 import { parseFilter } from '@keyfleet/contracts';
-import { AGENT_STATES, type AgentView } from '@keyfleet/contracts/http';
+import { AGENT_STATES, type AgentState, type AgentView } from '@keyfleet/contracts/http';
 import type { Sql } from '@keyfleet/postgres';
 import {
   type Cursors,
@@ -24,11 +24,13 @@ export interface AgentsAsOf {
   readonly filter?: string | undefined;
 }
 
+const STATE = sql<AgentState>`case when h.revoked then 'revoked' else h.liveness end`;
+
 const FIELDS: ReadonlyMap<string, FilterField> = new Map([
   ['id', { type: 'text', sql: sql`h.agent_id` }],
   ['name', { type: 'text', sql: sql`h.name` }],
   ['version', { type: 'text', sql: sql`h.version` }],
-  ['state', { type: 'text', sql: sql`h.state`, values: AGENT_STATES }],
+  ['state', { type: 'text', sql: STATE, values: AGENT_STATES }],
   ['enrolledAt', { type: 'time', sql: sql`h.enrolled_at` }],
   ['certificateExpiresAt', { type: 'time', sql: sql`h.certificate_expires_at` }],
 ]);
@@ -64,7 +66,7 @@ export async function agentsAsOf(
         'h.name',
         'h.labels',
         'h.version',
-        'h.state',
+        STATE.as('state'),
         'h.enrolled_at',
         'h.certificate_expires_at',
         'h.epoch',
@@ -100,9 +102,10 @@ export async function agentsAsOf(
   };
 }
 
-type Row = Omit<AgentHistoryTable, 'org_id' | 'valid_from' | 'valid_to' | 'position'> & {
-  seq: bigint | null;
-};
+type Row = Pick<
+  AgentHistoryTable,
+  'agent_id' | 'name' | 'labels' | 'version' | 'enrolled_at' | 'certificate_expires_at' | 'epoch'
+> & { readonly state: AgentState; readonly seq: bigint | null };
 
 function toView(row: Row): AgentView {
   return {

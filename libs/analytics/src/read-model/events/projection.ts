@@ -1,23 +1,31 @@
 import type { RecordedEvent } from '@keyfleet/event-store';
 import { isId } from '@keyfleet/kernel';
 import type { Change, Projection } from '@keyfleet/read-store';
-import { EVENTS, EVENTS_TABLE } from './table.js';
+import { EVENTS, EVENTS_TABLE, INSTALLATION_EVENTS, INSTALLATION_EVENTS_TABLE } from './table.js';
 
-/** The timeline: everything that happened, by organisation. */
+/** The timeline: everything that happened, by organisation, and what concerns the installation as a whole. */
 export const eventsProjection: Projection = {
   name: EVENTS,
   version: 1,
   filter: {},
-  tables: [EVENTS_TABLE],
+  tables: [EVENTS_TABLE, INSTALLATION_EVENTS_TABLE],
   apply: async (events, { tx, table }) => {
-    const rows = JSON.stringify(events.map(toRow));
-    await tx`
-      insert into ${tx(table(EVENTS))}
-        (org_id, position, id, type, v, at, recorded_at, stream, revision, agent_id, actor, data)
-      select org_id, position, id, type, v, at, recorded_at, stream, revision, agent_id, actor, data
-      from jsonb_to_recordset(${rows}::text::jsonb) as new (org_id text, position bigint, id text, type text, v int,
-        at timestamptz, recorded_at timestamptz, stream text, revision bigint, agent_id text, actor text, data jsonb)
-      on conflict (position) do nothing`;
+    const own = events.filter(({ metadata }) => metadata.orgId !== null);
+    const everybodys = events.filter(({ metadata }) => metadata.orgId === null);
+    const columns = (prefix: string) =>
+      tx.unsafe(`${prefix}position, id, type, v, at, recorded_at, stream, revision, agent_id, actor, data`);
+    const rows = (of: readonly RecordedEvent[]) => tx`
+      jsonb_to_recordset(${JSON.stringify(of.map(toRow))}::text::jsonb) as new (org_id text, position bigint, id text,
+        type text, v int, at timestamptz, recorded_at timestamptz, stream text, revision bigint, agent_id text,
+        actor text, data jsonb)`;
+    if (own.length > 0)
+      await tx`
+        insert into ${tx(table(EVENTS))} (${columns('org_id, ')}) select ${columns('org_id, ')} from ${rows(own)}
+        on conflict (org_id, position) do nothing`;
+    if (everybodys.length > 0)
+      await tx`
+        insert into ${tx(table(INSTALLATION_EVENTS))} (${columns('')}) select ${columns('')} from ${rows(everybodys)}
+        on conflict (position) do nothing`;
     return changesOf(events);
   },
 };

@@ -1,9 +1,9 @@
 import { parseFilter } from '@keyfleet/contracts';
 import type { EventView } from '@keyfleet/contracts/http';
 import type { Sql } from '@keyfleet/postgres';
-import { type Cursors, type FilterField, filterSql, tenantPage } from '@keyfleet/read-store';
-import { sql } from 'kysely';
-import type { EventsTable, EventTables } from './table.js';
+import { type Cursors, type FilterField, filterSql, tenantQuery } from '@keyfleet/read-store';
+import { type RawBuilder, type SqlBool, sql } from 'kysely';
+import type { EventTables, InstallationEventsTable } from './table.js';
 
 export interface EventList {
   /** As `kf_reader`. */
@@ -34,42 +34,67 @@ const FIELDS: ReadonlyMap<string, FilterField> = new Map([
 export async function listEvents(
   list: EventList,
 ): Promise<{ readonly items: readonly EventView[]; readonly nextCursor: string | null }> {
-  const { type, agentId, from, to } = list;
-  const condition = list.filter ? filterSql(parseFilter(list.filter), FIELDS) : undefined;
-  const { rows, nextCursor } = await tenantPage<EventTables, Row>(
-    {
-      ...list,
-      list: ['events', list.filter ?? '', type ?? '', agentId ?? '', from ?? '', to ?? ''],
-      keys: [{ sql: sql`e.position`, type: 'bigint' }],
-      descending: true,
-    },
-    (db, org) => {
-      let query = db
-        .selectFrom('analytics.events as e')
-        .select([
-          'e.position',
-          'e.id',
-          'e.type',
-          'e.v',
-          'e.at',
-          'e.recorded_at',
-          'e.stream',
-          'e.actor',
-          'e.data',
-        ])
-        .where((where) => where.or([where('e.org_id', '=', org), where('e.org_id', 'is', null)]));
-      if (type !== undefined) query = query.where('e.type', '=', type);
-      if (agentId !== undefined) query = query.where('e.agent_id', '=', agentId);
-      if (from !== undefined) query = query.where('e.at', '>=', from);
-      if (to !== undefined) query = query.where('e.at', '<', to);
-      if (condition) query = query.where(condition);
-      return query;
-    },
-  );
-  return { items: rows.map(toView), nextCursor };
+  const { cursors, orgId, limit, filter, type, agentId, from, to } = list;
+  const place = ['events', orgId, filter ?? '', type ?? '', agentId ?? '', from ?? '', to ?? ''];
+  const before = list.cursor === undefined ? undefined : cursors.decode(place, list.cursor, 1)[0];
+  const conditions = conditionsOf(list, before ?? undefined);
+  const rows = await tenantQuery<EventTables, Row>(list.sql, orgId, (db, org) => {
+    // Each walks along an index in the order of the page and ends with it; then the two are merged.
+    const own = db
+      .selectFrom('analytics.events as e')
+      .select(COLUMNS)
+      .where((where) => where.and([sql<SqlBool>`e.org_id = ${org}`, ...conditions]))
+      .orderBy('e.position', 'desc')
+      .limit(limit + 1);
+    const everybodys = db
+      .selectFrom('analytics.installation_events as e')
+      .select(COLUMNS)
+      .where((where) => where.and([...conditions]))
+      .orderBy('e.position', 'desc')
+      .limit(limit + 1);
+    const both = db
+      .selectFrom(own.as('own'))
+      .selectAll()
+      .unionAll(db.selectFrom(everybodys.as('everybodys')).selectAll());
+    return db
+      .selectFrom(both.as('e'))
+      .selectAll()
+      .orderBy('e.position', 'desc')
+      .limit(limit + 1);
+  });
+  const items = rows.slice(0, limit);
+  const last = rows.length > limit ? items.at(-1) : undefined;
+  return {
+    items: items.map(toView),
+    nextCursor: last ? cursors.encode(place, [String(last.position)]) : null,
+  };
 }
 
-type Row = Omit<EventsTable, 'org_id' | 'revision' | 'agent_id'>;
+const COLUMNS = [
+  'e.position',
+  'e.id',
+  'e.type',
+  'e.v',
+  'e.at',
+  'e.recorded_at',
+  'e.stream',
+  'e.actor',
+  'e.data',
+] as const;
+
+function conditionsOf(list: EventList, before: string | undefined): RawBuilder<SqlBool>[] {
+  const { filter, type, agentId, from, to } = list;
+  return [
+    ...(type === undefined ? [] : [sql<SqlBool>`e.type = ${type}::text`]),
+    ...(agentId === undefined ? [] : [sql<SqlBool>`e.agent_id = ${agentId}::text`]),
+    ...(from === undefined ? [] : [sql<SqlBool>`e.at >= ${from}::timestamptz`]),
+    ...(to === undefined ? [] : [sql<SqlBool>`e.at < ${to}::timestamptz`]),
+    ...(filter === undefined || filter === '' ? [] : [filterSql(parseFilter(filter), FIELDS)]),
+    ...(before === undefined ? [] : [sql<SqlBool>`e.position < ${before}::text::bigint`]),
+  ];
+}
+
+type Row = Omit<InstallationEventsTable, 'revision' | 'agent_id'>;
 
 function toView({ recorded_at, position, ...row }: Row): EventView {
   return { ...row, recordedAt: recorded_at, position: String(position) };
