@@ -1,5 +1,6 @@
 import { testRedis } from '@keyfleet/testing';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { getIntrospectionQuery } from 'graphql';
 import { Redis } from 'ioredis';
 import { accessRules } from './testing/access-rules.js';
 import {
@@ -277,6 +278,27 @@ describe('GraphQL', () => {
     );
     expect(dear.json().errors[0].message).toMatch(/costs \d+/);
     expect(gateway.logged).toEqual([]);
+  });
+});
+
+describe('GraphQL that may tell its schema', () => {
+  it('S14: answers what tools ask for it, and still refuses what is nested without end', async () => {
+    const open = await gatewayDouble(redis, { introspection: true });
+    await open.app.getHttpAdapter().getInstance().ready();
+    const ask = async (query: string) => {
+      const answer = await open.app.inject({
+        method: 'POST',
+        url: '/api/graphql',
+        payload: { query },
+        cookies: cookie,
+      });
+      return answer.json();
+    };
+    expect((await ask(getIntrospectionQuery())).data.__schema.queryType.name).toBe('Query');
+    const endless = `{ __schema { types { fields { type { ${'ofType { '.repeat(20)} name ${'} '.repeat(20)} } } } } }`;
+    expect((await ask(endless)).errors[0].extensions.code).toBe('graphql.refused');
+    expect(open.logged).toEqual([]);
+    await open.app.close();
   });
 });
 

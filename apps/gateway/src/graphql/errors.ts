@@ -2,6 +2,9 @@ import { ERROR_CODES, type ErrorCode, isKeyfleetError, KeyfleetError, kindOf } f
 import type { GraphQLError, GraphQLFormattedError } from 'graphql';
 import type { Logger } from '../http/logger.js';
 
+/** What mercurius calls it; it is no GraphQL error. */
+const TOO_DEEP = 'MER_ERR_GQL_QUERY_DEPTH';
+
 /** One error of a GraphQL answer, with the same stable code as in REST. Nothing unforeseen is told. */
 export function formatError(error: GraphQLError, traceId: string, logger: Logger): GraphQLFormattedError {
   const found = known(error);
@@ -25,10 +28,16 @@ function known(error: GraphQLError): KeyfleetError {
   const code = error.extensions['code'];
   if (typeof code === 'string' && code in ERROR_CODES)
     return new KeyfleetError(code as ErrorCode, { detail: error.message });
+  if (codeOf(error.originalError) === TOO_DEEP)
+    return new KeyfleetError('graphql.refused', { detail: 'The operation is nested too deeply.' });
   // Syntax and validation errors have no original error; their text names the schema's own fields only.
   if (error.originalError === undefined)
     return new KeyfleetError('graphql.refused', { detail: error.message });
   return new KeyfleetError('internal.error');
+}
+
+function codeOf(error: unknown): unknown {
+  return (error as { readonly code?: unknown } | undefined)?.code;
 }
 
 /** 200 with data, else what the first error's kind says; the client tells the cases apart by `code`. */

@@ -8,7 +8,7 @@ import { isSameOrigin } from '../access/origin.js';
 import type { Logger } from '../http/logger.js';
 import { traceIdOf } from '../http/trace.js';
 import { formatError, statusOfErrors } from './errors.js';
-import { assertSize, GRAPHQL_LIMITS, limitRules } from './limits.js';
+import { assertSize, depthLimit, limitRules } from './limits.js';
 
 export interface GraphQLOptions {
   readonly introspection: boolean;
@@ -30,7 +30,7 @@ export function graphQL(options: GraphQLOptions): DynamicModule {
     graphiql: false,
     // Cost depends on variables, so validated documents cannot be cached across requests.
     cache: false,
-    queryDepth: GRAPHQL_LIMITS.depth,
+    queryDepth: depthLimit(options.introspection),
     validationRules: ({ variables }) =>
       limitRules(variables as Record<string, unknown> | undefined, options.introspection),
     fieldResolverEnhancers: ['guards'],

@@ -20,6 +20,13 @@ export const GRAPHQL_LIMITS = {
   characters: 15_000,
 } as const;
 
+/** What tools ask to know the schema is nested this deeply; our own types are not. */
+const INTROSPECTION_DEPTH = 16;
+
+export function depthLimit(introspection: boolean): number {
+  return introspection ? INTROSPECTION_DEPTH : GRAPHQL_LIMITS.depth;
+}
+
 function refused(message: string): GraphQLError {
   return new GraphQLError(message, { extensions: { code: 'graphql.refused' } });
 }

@@ -119,7 +119,10 @@ export interface GatewayDouble {
   readonly logged: object[];
 }
 
-export async function gatewayDouble(redis: Redis): Promise<GatewayDouble> {
+export async function gatewayDouble(
+  redis: Redis,
+  { introspection = false }: { readonly introspection?: boolean } = {},
+): Promise<GatewayDouble> {
   const identity = new IdentityDouble();
   const logged: object[] = [];
   const authenticator = new Authenticator({ reads: identity, clock: systemClock, touch: () => undefined });
@@ -134,7 +137,7 @@ export async function gatewayDouble(redis: Redis): Promise<GatewayDouble> {
       signInLimits: new SignInLimits(redis),
       enrolmentLimits: new EnrolmentLimits({ redis, now: () => Date.now() }),
       logger: { error: note, warn: () => undefined, info: () => undefined },
-      introspection: false,
+      introspection,
     },
     { trustedProxies: [] },
   );
