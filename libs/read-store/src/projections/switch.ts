@@ -37,25 +37,31 @@ const LOOK_AGAIN_MS = 10;
  * release was rolled back, readers get the older version back, which its worker has carried on.
  */
 export async function switchWhenLevel(options: SwitcherOptions): Promise<void> {
-  let before: Position | null | undefined;
+  let before: Seen = { position: undefined };
   while (!options.signal.aborted) {
     try {
-      const { mine, current } = await versionsOf(options.sql, options.projection);
-      // Level with where the other was a moment ago: the last step is taken under locks.
-      const near = before !== undefined && !isBehind(options, mine.position, before);
-      if (
-        mine.state !== 'current' &&
-        mayReplace(options, mine, current) &&
-        near &&
-        (await trySwitch(options))
-      )
-        options.onSwitched();
-      before = current?.position ?? null;
+      before = await look(options, before);
     } catch (error) {
-      if (!['unavailable', 'conflict'].includes(postgresFailure(error) ?? '')) throw error;
+      if (!PASSING.has(postgresFailure(error))) throw error;
     }
     await pause(options.everyMs ?? 1_000, options.signal);
   }
+}
+
+/** Where the version in use was at the last look; undefined before the first. */
+interface Seen {
+  readonly position: Position | null | undefined;
+}
+
+const PASSING = new Set<unknown>(['unavailable', 'conflict']);
+
+/** Level with where the other was a moment ago, it is near enough to take the last step under locks. */
+async function look(options: SwitcherOptions, { position: before }: Seen): Promise<Seen> {
+  const { mine, current } = await versionsOf(options.sql, options.projection);
+  const near = before !== undefined && !isBehind(options, mine.position, before);
+  if (mine.state !== 'current' && near && mayReplace(options, mine, current) && (await trySwitch(options)))
+    options.onSwitched();
+  return { position: current?.position ?? null };
 }
 
 async function trySwitch(options: SwitcherOptions): Promise<boolean> {

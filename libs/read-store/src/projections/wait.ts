@@ -42,7 +42,11 @@ export async function waitForPosition(sql: Sql, options: WaitOptions): Promise<b
 const COUNT = /^(?:0|[1-9]\d{0,18})$/;
 
 function compareCounts(a: Position, b: Position): number {
-  if (!COUNT.test(a) || !COUNT.test(b)) throw new RangeError('This position is not from this event store.');
+  if (!COUNT.test(a) || !COUNT.test(b))
+    throw new KeyfleetError('request.invalid', {
+      detail: 'This position is not one that an answer of ours gave.',
+      errors: [{ pointer: 'header/keyfleet-position', message: 'Not a position.' }],
+    });
   if (a.length !== b.length) return a.length - b.length;
   return a < b ? -1 : Number(a > b);
 }

@@ -1,11 +1,4 @@
-import {
-  type CompiledQuery,
-  DummyDriver,
-  Kysely,
-  PostgresAdapter,
-  PostgresIntrospector,
-  PostgresQueryCompiler,
-} from 'kysely';
+import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely';
 
 /** Kysely as a typed builder only: statements run on our own pools and transactions. */
 export function queryBuilder<Tables>(): Kysely<Tables> {
@@ -17,9 +10,4 @@ export function queryBuilder<Tables>(): Kysely<Tables> {
       createQueryCompiler: () => new PostgresQueryCompiler(),
     },
   });
-}
-
-/** A query of the builder, ready to run; its output type travels along. */
-export interface Compilable<Row> {
-  compile(): CompiledQuery<Row>;
 }

@@ -1,7 +1,7 @@
 import type { Sql } from '@keyfleet/postgres';
-import type { Kysely } from 'kysely';
+import type { AliasableExpression, Kysely } from 'kysely';
 import { reading } from './reading.js';
-import { compileScoped, type OrgOfScope, type ScopedSelect } from './tenant-query.js';
+import { compileScoped, type OrgOfScope } from './tenant-query.js';
 
 /** Stands for an argument while the statement is built, and is no value: nothing can be decided by it. */
 class Slot {
@@ -23,7 +23,7 @@ class Slot {
  * which is worth a third of a point read. `build` must use its arguments as parameters and nothing else.
  */
 export function scopedStatement<Tables, Row, Args extends readonly unknown[]>(
-  build: (db: Kysely<Tables>, org: OrgOfScope, ...args: Args) => ScopedSelect<Tables, Row>,
+  build: (db: Kysely<Tables>, org: OrgOfScope, ...args: Args) => AliasableExpression<Row>,
 ): (sql: Sql, orgId: string, ...args: Args) => Promise<Row[]> {
   let statement: ReturnType<typeof compileScoped> | undefined;
   const compile = (): ReturnType<typeof compileScoped> => {

@@ -1,15 +1,11 @@
 import type { Sql } from '@keyfleet/postgres';
-import { type Kysely, type RawBuilder, sql as raw, type SelectQueryBuilder } from 'kysely';
+import { type AliasableExpression, type Kysely, type RawBuilder, sql as raw } from 'kysely';
 import { queryBuilder } from './builder.js';
 import { worthPreparing } from './prepared.js';
 import { reading } from './reading.js';
 
 /** Builds a query that must say `where org_id = ctx.org`; the scope is a column of the statement itself. */
-export type ScopedQuery<Tables, Row> = (db: Kysely<Tables>, org: OrgOfScope) => ScopedSelect<Tables, Row>;
-
-export type ScopedSelect<Tables, Row> =
-  | SelectQueryBuilder<Tables, never, Row>
-  | SelectQueryBuilder<Tables, any, Row>;
+export type ScopedQuery<Tables, Row> = (db: Kysely<Tables>, org: OrgOfScope) => AliasableExpression<Row>;
 
 /** The organisation in scope, as an expression for `where('org_id', '=', org)`. */
 export type OrgOfScope = RawBuilder<string>;
