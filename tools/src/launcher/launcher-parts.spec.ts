@@ -1,8 +1,9 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { temporaryDirectory } from '@keyfleet/testing';
 import { askLauncher, listenForControl } from './control.js';
+import { Layout } from './layout.js';
 import { Ports } from './ports.js';
 import { Progress } from './progress.js';
 import { type RunFile, writeRunFile } from './run-file.js';
@@ -76,5 +77,16 @@ describe('the run file', () => {
     writeRunFile(path, { ready: true } as RunFile);
     expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual({ ready: true });
     expect(statSync(path).mode & 0o077).toBe(0);
+  });
+});
+
+describe('logs', () => {
+  it('are kept from start to start, and begin anew with one old generation once they are long', () => {
+    const layout = new Layout(temporaryDirectory('layout'));
+    layout.turnLogs();
+    writeFileSync(layout.log('short'), 'x');
+    writeFileSync(layout.log('long'), 'x'.repeat(100));
+    layout.turnLogs(50);
+    expect(readdirSync(layout.in('logs')).sort()).toEqual(['long.log.1', 'short.log']);
   });
 });

@@ -53,6 +53,7 @@ export class Launcher {
 
   async #startAll(): Promise<void> {
     removeRunFile(this.#layout.runFile);
+    this.#layout.turnLogs();
     const installation = await this.#plan();
     const [found] = await Promise.all([
       this.#step('servers', (say) => this.#startServers(say)),

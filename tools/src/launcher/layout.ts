@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 /** Where everything of the embedded installation lies: all of it under `.keyfleet/`, which may be deleted to begin anew. */
@@ -24,6 +24,16 @@ export class Layout {
 
   log(name: string): string {
     return this.in('logs', `${name}.log`);
+  }
+
+  /** Logs of earlier starts stay until they are long; then one generation is kept beside the new file. */
+  turnLogs(longestBytes = 10 * 1024 * 1024): void {
+    const folder = this.in('logs');
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    for (const name of readdirSync(folder).filter((entry) => entry.endsWith('.log'))) {
+      const file = join(folder, name);
+      if (statSync(file).size > longestBytes) renameSync(file, `${file}.1`);
+    }
   }
 
   get runFile(): string {
