@@ -133,7 +133,7 @@ interface Child {
 }
 
 function startChild(linger: 'inside' | 'between'): Child {
-  const script = fileURLToPath(new URL('../testing/projector.child.ts', import.meta.url));
+  const script = fileURLToPath(new URL('../testing/projector-process.ts', import.meta.url));
   const register = fileURLToPath(new URL('../../../testing/jest/register.mjs', import.meta.url));
   const child = spawn(process.execPath, ['--import', register, script], {
     env: {
