@@ -1,15 +1,24 @@
+import { secret } from '@keyfleet/contracts';
 import { z } from 'zod';
 
-const connection = z.url({ protocol: /^postgres(?:ql)?$/ });
+const connection = secret(z.url({ protocol: /^postgres(?:ql)?$/ }));
 
 export const analyticsConfig = z.strictObject({
-  database: z.strictObject({ storeUrl: connection, workerUrl: connection }),
+  database: z.strictObject({
+    /** As kf_store. */
+    storeUrl: connection,
+    /** As kf_worker. */
+    workerUrl: connection,
+  }),
   nats: z.strictObject({
-    url: z.string(),
-    credentialsFile: z.string(),
-    caFile: z.string(),
-    certFile: z.string(),
-    keyFile: z.string(),
+    /** Brokers, separated by commas. */
+    url: z.array(z.string().min(1)).min(1),
+    credentialsFile: z.string().min(1),
+    caFile: z.string().min(1),
+    certFile: z.string().min(1),
+    keyFile: z.string().min(1),
+    /** Production refuses brokers with known holes unless told otherwise. */
+    allowUnsafeVersion: z.stringbool().or(z.boolean()).default(false),
   }),
   operations: z
     .strictObject({

@@ -3,12 +3,11 @@ import {
   analyticsMigrations,
   eventsProjection,
 } from '@keyfleet/analytics/read-model';
-import { serviceInbox } from '@keyfleet/contracts/messages';
 import { createPostgresEventStore } from '@keyfleet/event-store/postgres';
-import { connectNats, identityFromFiles } from '@keyfleet/messaging';
 import { createLogger, createMetrics, createShutdown, loadConfig, startOperations } from '@keyfleet/platform';
 import { closeSql, createSql } from '@keyfleet/postgres';
 import { hostProjections, projectionsMigrations, waitForMigrations } from '@keyfleet/read-store';
+import { connectBroker } from './broker.js';
 import { type AnalyticsConfig, analyticsConfig } from './config.js';
 import { projectionMetrics } from './projection-metrics.js';
 
@@ -35,20 +34,6 @@ async function start({ database, nats, operations: place }: AnalyticsConfig): Pr
   await waitForMigrations({ sql, sets, signal: shutdown.signal });
   const store = createPostgresEventStore({ url: database.storeUrl, name: 'keyfleet-analytics' });
   shutdown.onShutdown('event store', () => store.close());
-  const files = {
-    credentialsFile: nats.credentialsFile,
-    certificateFile: nats.certFile,
-    keyFile: nats.keyFile,
-    caFile: nats.caFile,
-  };
-  const broker = await connectNats({
-    servers: [nats.url],
-    identity: identityFromFiles(files),
-    inboxPrefix: serviceInbox('analytics'),
-    name: 'analytics',
-    waitOnFirstConnect: true,
-  });
-  shutdown.onShutdown('broker', () => broker.close());
   const host = hostProjections({
     sql,
     store,
@@ -58,6 +43,11 @@ async function start({ database, nats, operations: place }: AnalyticsConfig): Pr
   shutdown.onShutdown('projections', () => host.close());
   operations.addCheck('projections', () => host.trouble());
   operations.addCheck('database', () => sql`select 1`.then(() => undefined));
+  // Facts come by the event store: the timeline goes on while the broker is away.
+  phase = 'waiting for the broker';
+  const broker = await connectBroker(nats);
+  shutdown.onShutdown('broker', () => broker.close());
+  operations.addCheck('broker', () => broker.flush());
   phase = undefined;
   shutdown.onShutdown('readiness', () => operations.setDraining());
   logger.info({ operationsUrl: operations.url }, 'Analytics projects');

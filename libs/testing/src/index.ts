@@ -11,6 +11,7 @@ export {
   testPostgres,
 } from './servers/postgres.js';
 export { temporaryDirectory } from './servers/run.js';
+export { type ServiceOptions, type ServiceProcess, startService } from './servers/service.js';
 export { sameDistribution, sameTiming } from './statistics.js';
 export { TestClock } from './test-clock.js';
 export { type WaitOptions, waitFor } from './wait-for.js';

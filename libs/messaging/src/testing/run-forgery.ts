@@ -25,15 +25,18 @@ export interface Outcome {
 
 const CEILING_MS = 10_000;
 
-/** Everything the witness hears, by its marker. */
+/** Everything the witness hears: how much on each subject, and where each marker appeared. */
 export class Witness {
   readonly #heard = new Map<string, string[]>();
+  readonly #counts = new Map<string, number>();
   readonly #waiting = new Map<string, () => void>();
 
   constructor(connection: NatsConnection) {
     connection.subscribe('>', {
       callback: (_error, message) => {
-        const text = message.string?.() ?? '';
+        if (!message.subject) return;
+        this.#counts.set(message.subject, this.messagesOn(message.subject) + 1);
+        const text = message.string();
         const marker = /marker-[0-9a-f-]{36}/.exec(text)?.[0];
         if (!marker) return;
         this.#heard.set(marker, [...(this.#heard.get(marker) ?? []), message.subject]);
@@ -44,6 +47,10 @@ export class Witness {
 
   subjectsOf(marker: string): readonly string[] {
     return this.#heard.get(marker) ?? [];
+  }
+
+  messagesOn(subject: string): number {
+    return this.#counts.get(subject) ?? 0;
   }
 
   /** Resolves whether the marker was heard within the ceiling. */
@@ -133,6 +140,7 @@ async function runSubscribe(stage: Stage, forgery: ForgedSubscribe): Promise<Out
 async function runReply(stage: Stage, witness: Witness, forgery: ForgedReply): Promise<Outcome> {
   const { forger, cast } = stage;
   const [forged, honest] = [marker(), marker()];
+  const before = witness.messagesOn(forgery.reply);
   forger.publish(forgery.subject, JSON.stringify({ marker: forged }), { reply: forgery.reply });
   // A beat is never answered; that it arrives is its twin. What asks gets an answer with its marker in it.
   const asks = !forgery.subject.endsWith('.hb');
@@ -141,8 +149,8 @@ async function runReply(stage: Stage, witness: Witness, forgery: ForgedReply): P
   forger.publish(forgery.subject, JSON.stringify({ marker: honest }), asks ? { reply: inbox } : {});
   const twin = asks ? await within(answer[Symbol.asyncIterator]().next()) : await witness.hears(honest);
   answer.unsubscribe();
-  // The request itself is heard too; an effect is a second message, on the subject the forger named.
+  // The request itself is heard too; an effect is a message on the subject the forger named, or its marker elsewhere.
   await stage.witness.flush();
-  const elsewhere = witness.subjectsOf(forged).filter((subject) => subject !== forgery.subject);
-  return { forgery, twin, refused: null, forged: elsewhere.length > 0 };
+  const elsewhere = witness.subjectsOf(forged).some((subject) => subject !== forgery.subject);
+  return { forgery, twin, refused: null, forged: elsewhere || witness.messagesOn(forgery.reply) > before };
 }

@@ -1,0 +1,21 @@
+import { serviceInbox } from '@keyfleet/contracts/messages';
+import { assertBrokerVersion, brokerVersion, connectNats, identityFromFiles } from '@keyfleet/messaging';
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { PolicyConfig } from './config.js';
+
+/** Waits for the broker, for ever. Throws at once where credentials are missing or production meets an unsafe broker. */
+export async function connectBroker(nats: PolicyConfig['nats']): Promise<NatsConnection> {
+  const { credentialsFile, certFile: certificateFile, keyFile, caFile } = nats;
+  const identity = identityFromFiles({ credentialsFile, certificateFile, keyFile, caFile });
+  identity();
+  const connection = await connectNats({
+    servers: nats.url,
+    identity,
+    inboxPrefix: serviceInbox('policy'),
+    name: 'policy',
+    waitOnFirstConnect: true,
+  });
+  const production = process.env.NODE_ENV === 'production';
+  assertBrokerVersion(brokerVersion(connection), { production, allowUnsafe: nats.allowUnsafeVersion });
+  return connection;
+}
