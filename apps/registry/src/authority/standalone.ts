@@ -3,12 +3,10 @@ import { isKeyfleetError } from '@keyfleet/kernel';
 import { systemClock } from '@keyfleet/platform';
 import { createSql } from '@keyfleet/postgres';
 import type { CredentialRequest } from '../enrolment/agent-authority.js';
-import { authorityMigrations } from './migrations.js';
 import { type OpenAuthority, openAuthority } from './open.js';
 
 /** What a parent may ask of this process over its IPC channel; each request is answered under its number. */
 export type AuthorityRequest =
-  | { readonly n: number; readonly call: 'migrate' }
   | { readonly n: number; readonly call: 'ready' }
   | { readonly n: number; readonly call: 'issue'; readonly request: CredentialRequest }
   | {
@@ -29,32 +27,22 @@ export type AuthorityAnswer =
  */
 async function main(): Promise<void> {
   const setting = (name: string): string => process.env[`KEYFLEET_${name}`] ?? '';
-  const url = (name: string) => readFileSync(setting(`DATABASE__${name}_URL_FILE`), 'utf8').trim();
+  const url = readFileSync(setting('DATABASE__WORKER_URL_FILE'), 'utf8').trim();
   let opened: Promise<OpenAuthority> | undefined;
   const open = (): Promise<OpenAuthority> => {
     opened ??= openAuthority({
       directory: setting('AUTHORITY__DIRECTORY'),
-      sql: createSql({ url: url('WORKER'), applicationName: 'authority', max: 4 }),
-      servers: [setting('NATS__URL')],
+      sql: createSql({ url, applicationName: 'authority', max: 4 }),
+      servers: setting('NATS__URL').split(','),
       clock: systemClock,
       production: false,
     });
     return opened;
   };
-  const answers = {
-    migrate: async () => {
-      const owner = createSql({ url: url('OWNER'), applicationName: 'authority migrations', max: 1 });
-      await owner`create schema if not exists registry`;
-      await owner`grant usage on schema registry to kf_worker`;
-      for (const { up } of authorityMigrations) await up(owner as never);
-      await owner.end();
-    },
-    ready: async () => (await open()).isReady(),
-  };
   process.on('message', (request: AuthorityRequest) => {
     const work = async (): Promise<unknown> => {
-      if (request.call === 'migrate' || request.call === 'ready') return answers[request.call]();
-      const { authority } = await open();
+      const { authority, isReady } = await open();
+      if (request.call === 'ready') return isReady();
       if (request.call === 'issue') return authority.issueAgentIdentity(request.request);
       return authority.revoke(request.agentId, request.nkey, request.jwtExpiresAt);
     };

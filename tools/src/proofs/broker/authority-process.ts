@@ -52,10 +52,6 @@ export class AuthorityProcess {
     return authority;
   }
 
-  migrate(): Promise<unknown> {
-    return this.#ask({ call: 'migrate' });
-  }
-
   async isReady(): Promise<boolean> {
     return (await this.#ask({ call: 'ready' })) === true;
   }

@@ -13,7 +13,8 @@ import {
 } from '@keyfleet/messaging';
 import { newId } from '@keyfleet/platform';
 import type { AuthorityProcess, IssueRequest } from './authority-process.js';
-import type { ProofAgent, ProofInstallation } from './installation.js';
+import type { ProofAgent } from './broker-access.js';
+import type { ProofInstallation } from './installation.js';
 
 export interface CredentialResult {
   readonly operations: number;
@@ -33,8 +34,8 @@ export async function runCredentials(
   const twinsFailed: string[] = [];
   const attempts = await connections(installation, me, other);
   for (const [name, identity] of Object.entries(attempts)) {
-    if (!(await installation.isOut({ ...me, identity }))) forged.push(`connect with ${name}`);
-    if (await installation.isOut(me)) twinsFailed.push(`connect with ${name}`);
+    if (!(await installation.broker.isOut({ ...me, identity }))) forged.push(`connect with ${name}`);
+    if (await installation.broker.isOut(me)) twinsFailed.push(`connect with ${name}`);
   }
   const requests = names();
   for (const [name, change] of Object.entries(requests)) {
@@ -51,7 +52,7 @@ async function connections(
   me: ProofAgent,
   other: ProofAgent,
 ): Promise<Record<string, BrokerIdentity>> {
-  const signer = { account: installation.account, agentsSeed: installation.signer('agents') };
+  const signer = { account: installation.broker.account, agentsSeed: installation.broker.signer('agents') };
   const { orgId, agentId, nkey } = me;
   const user = { orgId, agentId, nkey, certificateKeyId: '0'.repeat(64) };
   const now = Date.now();

@@ -1,9 +1,7 @@
-import type { BrokerIdentity, Drop } from '@keyfleet/messaging';
+import type { Drop, OnDropped } from '@keyfleet/messaging';
 import { forgeries, type Outcome, runForgery, Witness } from '@keyfleet/messaging/testing';
-import type { AuthorityProcess } from './authority-process.js';
-import type { ProofInstallation } from './installation.js';
+import type { BrokerAccess, ProofAgent } from './broker-access.js';
 import { shuffled } from './random.js';
-import { startResponder } from './responders.js';
 
 export interface MatrixResult {
   readonly operations: number;
@@ -15,32 +13,25 @@ export interface MatrixResult {
 }
 
 export interface MatrixOptions {
-  readonly installation: ProofInstallation;
-  readonly authority: AuthorityProcess;
+  readonly broker: BrokerAccess;
+  readonly me: ProofAgent;
+  /** Of the same organisation. */
+  readonly neighbour: ProofAgent;
+  /** Of another one. */
+  readonly stranger: ProofAgent;
   readonly random: () => number;
-  /** `service`: responders have the services' own credentials. `unbound`: no broker permission helps the guard. */
-  readonly responders: 'service' | 'unbound';
+  /** Starts what answers beside what is running already; gives back how to stop it. */
+  readonly startResponders: (onDropped: OnDropped) => Promise<readonly (() => Promise<void>)[]>;
 }
 
 /** Every forged operation with a genuine agent's credentials, each beside its honest twin. */
 export async function runMatrix(options: MatrixOptions): Promise<MatrixResult> {
-  const { installation, authority, random } = options;
-  const me = await installation.agent(authority);
-  const cast = {
-    me,
-    neighbour: await installation.agent(authority, me.orgId),
-    stranger: await installation.agent(authority),
-    account: installation.account,
-  };
-  const witnessIdentity = await installation.witnessIdentity();
+  const { broker, me, neighbour, stranger, random } = options;
+  const cast = { me, neighbour, stranger, account: broker.account };
   const drops: Drop[] = [];
-  const stops = await startResponders(options, witnessIdentity, (drop) => drops.push(drop));
-  const forger = await installation.connectAgent(me);
-  const witness = await installation.connect({
-    identity: witnessIdentity,
-    name: 'witness',
-    inboxPrefix: '_INBOX.witness',
-  });
+  const stops = await options.startResponders((drop) => drops.push(drop));
+  const forger = await broker.connectAgent(me);
+  const witness = await broker.connectWitness();
   try {
     const watching = new Witness(witness);
     await witness.flush();
@@ -59,18 +50,3 @@ export async function runMatrix(options: MatrixOptions): Promise<MatrixResult> {
 }
 
 const nameOf = ({ forgery }: Outcome) => `${forgery.kind} ${forgery.name}`;
-
-function startResponders(
-  { installation, responders }: MatrixOptions,
-  unbound: () => BrokerIdentity,
-  onDropped: (drop: Drop) => void,
-): Promise<(() => Promise<void>)[]> {
-  return Promise.all(
-    (['registry', 'policy'] as const).map((service) => {
-      const identity = responders === 'service' ? installation.serviceIdentity(service) : unbound;
-      const inboxPrefix = responders === 'service' ? `_INBOX.svc.${service}` : '_INBOX.witness';
-      const { servers } = installation;
-      return startResponder(service, { servers, identity, inboxPrefix, name: service }, onDropped);
-    }),
-  );
-}

@@ -1,13 +1,14 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { NatsConnection } from '@nats-io/transport-node';
 import type { AuthorityProcess } from './authority-process.js';
-import type { ProofAgent, ProofInstallation } from './installation.js';
+import type { ProofAgent } from './broker-access.js';
+import { revokeLive } from './cut.js';
+import type { ProofInstallation } from './installation.js';
 
 export interface RevocationResult {
   readonly revoked: number;
-  readonly cutP99Ms: number;
-  readonly cutMaxMs: number;
+  /** Milliseconds from each request to the end of the connection. */
+  readonly cuts: readonly number[];
   readonly concurrentRounds: number;
   /** What did not hold, in words. */
   readonly failures: readonly string[];
@@ -26,9 +27,6 @@ export interface RevocationOptions {
   readonly say: (message: string) => void;
 }
 
-const LIMIT_MS = 2_000;
-/** After this long a connection that should be cut counts as never cut. */
-const NEVER_MS = 10_000;
 /** A broker is told at once or at the next comparison; beyond this something is broken. */
 const CEILING_MS = 30_000;
 
@@ -64,11 +62,9 @@ export class Revocations {
     await installation.startBroker({ empty: true });
     await this.#allOut('after a restart with an empty directory', innocent);
     await this.#starve(innocent);
-    const sorted = [...this.#cuts].sort((a, b) => a - b);
     return {
       revoked: this.#revoked.length,
-      cutP99Ms: Math.round(sorted[Math.ceil(sorted.length * 0.99) - 1] ?? 0),
-      cutMaxMs: Math.round(sorted.at(-1) ?? 0),
+      cuts: this.#cuts,
       concurrentRounds: rounds,
       failures: this.#failures,
     };
@@ -78,23 +74,17 @@ export class Revocations {
   async #revoke(authorities: readonly AuthorityProcess[]): Promise<void> {
     const { installation } = this.#options;
     const agents = await Promise.all(authorities.map((authority) => installation.agent(authority)));
-    const connections = await Promise.all(agents.map((agent) => installation.connectAgent(agent)));
-    const begun = performance.now();
-    const cuts = connections.map(async (connection) => {
-      await firstDisconnect(connection);
-      return performance.now() - begun;
-    });
-    await Promise.all(agents.map((agent, index) => authorities[index]?.revoke(agent)));
-    for (const [index, cut] of cuts.entries()) {
-      const took = await Promise.race([cut, delay(NEVER_MS, NEVER_MS, { ref: false })]);
-      this.#cuts.push(took);
-      if (took > LIMIT_MS)
-        this.#failures.push(`${agents[index]?.agentId} was cut after ${Math.round(took)} ms`);
+    const revoke = async (agent: ProofAgent, index: number) => authorities[index]?.revoke(agent);
+    for (const { agent, cutAfterMs, tooLate, isBack } of await revokeLive(
+      installation.broker,
+      agents,
+      revoke,
+    )) {
+      this.#cuts.push(cutAfterMs);
+      if (tooLate) this.#failures.push(`${agent.agentId} was cut after ${Math.round(cutAfterMs)} ms`);
+      if (isBack) this.#failures.push(`${agent.agentId} came back at once`);
     }
     this.#revoked.push(...agents);
-    for (const agent of agents)
-      if (!(await installation.isOut(agent))) this.#failures.push(`${agent.agentId} came back at once`);
-    await Promise.all(connections.map((connection) => connection.close()));
   }
 
   /**
@@ -119,7 +109,7 @@ export class Revocations {
       writeFileSync(gate, '');
       await Promise.all([late, early]);
       for (const agent of pair)
-        if (!(await installation.isOut(agent)))
+        if (!(await installation.broker.isOut(agent)))
           this.#failures.push(`${agent.agentId} came in after a late push`);
       this.#revoked.push(...pair);
       say(`${n + 1} of ${overtaken} late pushes`);
@@ -134,7 +124,7 @@ export class Revocations {
     let isIn = false;
     while (!isIn && performance.now() < deadline) {
       await this.#check(when);
-      isIn = !(await installation.isOut(innocent));
+      isIn = !(await installation.broker.isOut(innocent));
     }
     if (!isIn) this.#failures.push(`an innocent agent stayed out ${when}`);
     await this.#check(when, this.#revoked);
@@ -144,7 +134,7 @@ export class Revocations {
   /** Whether any of them got in; a few at random while the broker is being told, all of them afterwards. */
   async #check(when: string, agents: readonly ProofAgent[] = this.#some()): Promise<void> {
     for (const agent of agents)
-      if (!(await this.#options.installation.isOut(agent)))
+      if (!(await this.#options.installation.broker.isOut(agent)))
         this.#failures.push(`${agent.agentId} came in ${when}`);
   }
 
@@ -160,15 +150,11 @@ export class Revocations {
     await installation.killBroker();
     await installation.startBroker({ empty: true });
     for (const agent of [innocent, ...this.#some()])
-      if (!(await installation.isOut(agent)))
+      if (!(await installation.broker.isOut(agent)))
         this.#failures.push(`${agent.agentId} came in before the first push`);
     say('nobody in before the first push');
     const authority = await installation.startAuthority();
     while (!(await authority.isReady())) await delay(50);
     await this.#allOut('after the authority came back', innocent);
   }
-}
-
-async function firstDisconnect(connection: NatsConnection): Promise<void> {
-  for await (const status of connection.status()) if (status.type === 'disconnect') return;
 }
