@@ -68,7 +68,8 @@ export function startIngest(options: IngestServiceOptions): IngestService {
   const subscriptions = [listen('ev', ingest), listen('rpc.sync', sync)];
   return {
     close: async () => {
-      await Promise.all(subscriptions.map((subscription) => subscription.drain()));
+      const open = subscriptions.filter((subscription) => !subscription.isClosed());
+      await Promise.all(open.map((subscription) => subscription.drain()));
       while (underWay.size > 0) await Promise.allSettled(underWay);
     },
   };
