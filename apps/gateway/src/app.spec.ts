@@ -64,6 +64,15 @@ describe('the edge', () => {
     expect(shape(foreign)).toEqual(shape(absent));
   });
 
+  it('S9: takes what cannot be an organisation as one that is not there', async () => {
+    for (const odd of ['%00', 'ACME', 'org_', '%25', "'--", 'x'.repeat(60), `${ORG.slug}%20`]) {
+      const { statusCode } = await app.inject({ url: `/api/v1/orgs/${odd}/agents`, cookies: cookie });
+      expect([odd, statusCode]).toEqual([odd, 404]);
+    }
+    const { errors } = (await graphql('{ org(slug: "\\u0000") { id } }')).json();
+    expect(errors[0].extensions.code).toBe('resource.not-found');
+  });
+
   it('refuses what a role does not allow, by the name of the permission', async () => {
     const answer = await app.inject({
       method: 'POST',

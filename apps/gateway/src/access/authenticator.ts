@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Permission } from '@keyfleet/contracts';
+import { orgParam } from '@keyfleet/contracts/http';
 import type { Clock } from '@keyfleet/kernel';
 import type { FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
@@ -74,6 +75,8 @@ export class Authenticator {
 
   /** `null` where there is no such organisation or the actor does not belong to it: one answer for both. */
   async organisation(actor: Actor, idOrSlug: string): Promise<OrgAccess | null> {
+    // What cannot be one is not asked for: a database refuses some texts, and a cache need not keep the others.
+    if (!orgParam.safeParse(idOrSlug).success) return null;
     const key = `${actor.id} ${idOrSlug}`;
     const cached = this.#organisations.get(key);
     if (cached) return cached.org;

@@ -67,6 +67,7 @@ export class IdentityDouble implements IdentityReads {
   }
 
   async findOrganisation(idOrSlug: string) {
+    if (idOrSlug.includes('\0')) throw new Error('PostgreSQL knows no such text');
     return [ORG, FOREIGN_ORG].find(({ id, slug }) => id === idOrSlug || slug === idOrSlug) ?? null;
   }
 
