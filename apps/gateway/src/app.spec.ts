@@ -329,5 +329,12 @@ describe('what is open', () => {
     expect(list.responses['200'].content['application/json'].schema).toBeDefined();
     expect(list.responses.default.content['application/problem+json']).toBeDefined();
     expect(document.paths['/api/v1/enrol'].post.requestBody).toBeDefined();
+    type Operations = Record<string, { parameters: { in: string; name: string }[] }>;
+    for (const [template, methods] of Object.entries<Operations>(document.paths)) {
+      for (const { parameters } of Object.values(methods)) {
+        const named = parameters.filter((one) => one.in === 'path').map(({ name }) => `{${name}}`);
+        expect(named).toEqual(template.match(/\{\w+\}/g) ?? []);
+      }
+    }
   });
 });

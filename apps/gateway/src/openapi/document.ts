@@ -16,6 +16,7 @@ export function openApiDocument(app: INestApplication): OpenAPIObject {
     .build();
   const document = SwaggerModule.createDocument(app, options, { autoTagControllers: false });
   withProblems(document);
+  withOrganisations(document);
   return document;
 }
 
@@ -40,6 +41,20 @@ function withProblems(document: OpenAPIObject): void {
     for (const method of METHODS) {
       const operation = path[method];
       if (operation) operation.responses = { ...operation.responses, default: response };
+    }
+  }
+}
+
+/** `{org}` is read by the guard and by no handler of a list, so it is said here for each route that has it. */
+function withOrganisations(document: OpenAPIObject): void {
+  const schema = { type: 'string' } as const;
+  const parameter = { name: 'org', in: 'path', required: true, description: 'Slug or id.', schema } as const;
+  for (const [template, path] of Object.entries(document.paths)) {
+    if (!template.includes('{org}')) continue;
+    for (const operation of METHODS.map((method) => path[method])) {
+      if (!operation) continue;
+      const others = (operation.parameters ?? []).filter((one) => !('name' in one && one.name === 'org'));
+      operation.parameters = [parameter, ...others];
     }
   }
 }
