@@ -19,6 +19,18 @@ export class Client {
     return client;
   }
 
+  /** The same session at another gateway. */
+  at(url: string): Client {
+    const other = new Client(url);
+    other.#cookie = this.#cookie;
+    return other;
+  }
+
+  /** For what is no request: a WebSocket. */
+  get cookie(): string {
+    return this.#cookie;
+  }
+
   async request(
     method: string,
     path: string,
