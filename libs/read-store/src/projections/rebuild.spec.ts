@@ -134,7 +134,9 @@ describe('a rebuild', () => {
     // Of the 20,000 events that were there before, nothing was told again.
     const positions = notices.map(({ position }) => Number(position));
     expect(Math.min(...positions)).toBeGreaterThan(20_000);
-    expect(positions.filter((position, at) => position < (positions[at - 1] ?? 0))).toEqual([]);
+    // The last notice of the old version may arrive after the switch was told; none arrives a second time.
+    const told = notices.filter(({ orgId }) => orgId !== null).map(({ position }) => position);
+    expect(told.filter((position, at) => told.indexOf(position) !== at)).toEqual([]);
     await old.stop();
   }, 60_000);
 
