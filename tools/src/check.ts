@@ -16,7 +16,7 @@ const CHECKS: readonly Check[] = [
   { name: 'lint', command: ['eslint', '.', '--cache', '--cache-location', 'node_modules/.cache/eslint/'] },
   { name: 'directions', command: ['depcruise', 'libs', 'apps', 'tools/src'] },
   { name: 'dead code', command: ['knip', '--no-config-hints'] },
-  { name: 'format', command: ['biome', 'ci', '.'] },
+  { name: 'format', command: ['biome', 'ci', '--colors=off', '.'] },
   { name: 'lock file', command: ['node', 'tools/lock.mjs', '--check'] },
 ];
 
