@@ -41,6 +41,7 @@ export class Connection implements Broker {
   readonly #ending = new AbortController();
   #current: NatsConnection | undefined;
   #connected = false;
+  #wanted = false;
   #opening: Promise<void> | undefined;
   /** Nobody answers over a connection that is gone, and the library would wait. */
   readonly #losses = new Signal();
@@ -56,6 +57,7 @@ export class Connection implements Broker {
 
   /** Connects, and from then on stays connected; a second call while it is at it is the first one's. */
   open(): Promise<void> {
+    this.#wanted = true;
     this.#opening ??= this.#openUntilDone().finally(() => {
       this.#opening = undefined;
     });
@@ -65,7 +67,7 @@ export class Connection implements Broker {
   async #openUntilDone(): Promise<void> {
     const { signal } = this.#ending;
     const { pace, random, store } = this.#options;
-    while (!signal.aborted && !this.#current) {
+    while (this.#wanted && !signal.aborted && !this.#current) {
       if (await this.replace()) return;
       const window = Math.max(store.current?.reconnectWindowMs ?? 0, 5 * MIN_PAUSE_MS);
       await pace.sleep(MIN_PAUSE_MS + fullJitter(window, random), signal);
@@ -222,6 +224,7 @@ export class Connection implements Broker {
 
   /** Off the broker until `open` is called again. */
   async leave(): Promise<void> {
+    this.#wanted = false;
     const connection = this.#current;
     this.#current = undefined;
     this.#connected = false;

@@ -1,3 +1,4 @@
+import { sha256Hex } from '@keyfleet/crypto';
 import { toTimestamp } from '@keyfleet/kernel';
 import { Commands } from './commands/commands.js';
 import { ExecutedCommands } from './commands/executed.js';
@@ -76,7 +77,10 @@ class RunningLink implements Link {
     });
     const broker = this.#connection;
     this.#heart = new Heart({ ...common, host, broker, onBeat: () => void broker.probe() });
-    const onRevoked = () => this.#enter('revoked');
+    const onRevoked = () => {
+      this.#enter('revoked');
+      this.#store.markRevoked(this.#since);
+    };
     this.#renewal = new Renewal({
       ...common,
       connection: broker,
@@ -132,12 +136,13 @@ class RunningLink implements Link {
     const identity = this.#store.current;
     if (!identity) return;
     // Killed between keeping the identity and telling the journal: told again.
-    if (journal.head().epoch === 0) journal.identify(identity);
-    this.#enter('connecting');
+    journal.identify(identity);
+    // A revoked agent asks once whether that still holds, and else leaves the broker alone.
+    this.#enter(identity.revokedAt ? 'revoked' : 'connecting');
     const stopListening = this.#host.onHealthChange(() => this.beatNow());
     try {
       await Promise.all([
-        this.#connection.open(),
+        identity.revokedAt ? undefined : this.#connection.open(),
         this.#keep('heartbeat', () => this.#heart.run(signal)),
         this.#keep('renewal', () => this.#renewal.run(signal)),
         this.#keep('upload', () => this.#upload.run(signal)),
@@ -165,6 +170,7 @@ class RunningLink implements Link {
   async #ensureEnrolled(signal: AbortSignal): Promise<boolean> {
     const { config, logger } = this.#host;
     const { controlPlaneUrl, enrolmentTokenFile } = config;
+    if (this.#mayEnrolAnew()) this.#store.forget();
     if (this.#store.current) return true;
     if (controlPlaneUrl === undefined || enrolmentTokenFile === undefined) {
       logger.info({}, 'There is no enrolment token; the agent works by itself.');
@@ -178,6 +184,15 @@ class RunningLink implements Link {
       await this.#pace.sleep(Math.max(wait, outcome.retryAfterMs ?? 0), signal);
     }
     return false;
+  }
+
+  /** A revoked agent that is given another token becomes a new agent, with a key of its own. */
+  #mayEnrolAnew(): boolean {
+    const { enrolmentTokenFile } = this.#host.config;
+    const { current } = this.#store;
+    if (!current?.revokedAt || enrolmentTokenFile === undefined) return false;
+    const token = readIfThere(enrolmentTokenFile)?.trim();
+    return token !== undefined && sha256Hex(token) !== current.tokenHash;
   }
 
   /** One attempt, and what is said about it. */

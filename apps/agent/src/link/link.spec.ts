@@ -189,6 +189,26 @@ describe('the link', () => {
     expect(link?.status().state).toBe('revoked');
   });
 
+  it('S4: a revoked agent that is started with another token is another agent, and sends what the first one could not', async () => {
+    await online();
+    const { agentId } = identity();
+    plane.revoked.add(agentId);
+    await plane.broker.push({ [plane.nkeyOf(agentId)]: Math.floor(Date.now() / 1_000) + 60 });
+    await waitFor(() => link?.status().state === 'revoked');
+    record(3);
+    await link?.close();
+    link = await startLink(host);
+    await waitFor(() => link?.status().state === 'revoked');
+    await link.close();
+    const config = { ...host.config, enrolmentTokenFile: plane.tokenFile('n') };
+    link = await startLink({ ...host, config });
+    await connected();
+    await drained();
+    expect(identity().agentId).not.toBe(agentId);
+    expect(plane.entries.map((entry) => entry.agentId)).toEqual(Array(3).fill(identity().agentId));
+    expect(plane.enrolments).toBe(2);
+  });
+
   it('leaves a connection that was cut off without a word', async () => {
     const ways: string[] = [];
     plane = await TestControlPlane.start({ brokerUrls: () => ways });

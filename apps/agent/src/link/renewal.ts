@@ -34,13 +34,17 @@ export function renewalDue(identity: StoredIdentity, spread: number): number {
   return obtained + life * (0.5 + (spread - 0.5) * 0.1);
 }
 
+function dueIn(identity: StoredIdentity | undefined, spread: number, now: number): number {
+  if (!identity) return LOOK_MS;
+  return identity.revokedAt ? 0 : renewalDue(identity, spread) - now;
+}
+
 /** Keeps the credentials good: at half-life, when the broker refuses them, and after they have expired. */
 export class Renewal {
   readonly #options: RenewalOptions;
   readonly #asked = new Signal();
   #spread: number;
   #failures = 0;
-  #revoked = false;
   #heededAt = Number.NEGATIVE_INFINITY;
   /** Since the first refusal after the last connection. */
   #patience: { readonly until: number } | undefined;
@@ -73,7 +77,7 @@ export class Renewal {
     while (!signal.aborted) {
       const { count } = this.#asked;
       const identity = store.current;
-      const due = identity ? renewalDue(identity, this.#spread) - clock.now() : LOOK_MS;
+      const due = dueIn(identity, this.#spread, clock.now());
       const look = Math.min(pace.real(LOOK_MS), due);
       if (look <= 0) await this.#renew(signal, { overBroker: connection.connected });
       // Whoever is refused has no connection for long.
@@ -107,13 +111,11 @@ export class Renewal {
       this.#spread = random();
       logger.info({ expiresAt: outcome.identity.expiresAt }, 'The certificate was renewed.');
       onRenewed();
-      if (this.#revoked) void connection.open();
-      else await connection.replace();
-      this.#revoked = false;
+      // Where it is not open yet, as after a revocation was taken back, it stays open from here on.
+      if (!(await connection.replace())) void connection.open();
       return;
     }
     if (outcome.kind === 'revoked') {
-      this.#revoked = true;
       logger.error({}, 'This agent was revoked; it goes on locally and needs a new enrolment.');
       onRevoked();
       await connection.leave();

@@ -106,8 +106,11 @@ export class MemoryJournal implements Journal {
     epoch: number;
     prev: string;
   }): void {
-    if (this.#state.agentId === agentId) return;
+    const before = this.#state;
+    if (before.agentId === agentId) return;
+    const unsent = before.entries.filter(({ seq }) => seq > before.acknowledged.seq);
     this.#set({ orgId, agentId, entries: [], acknowledged: { epoch, seq: 0, hash: prev } });
+    this.append(...unsent);
   }
 
   onAppend(listener: () => void): () => void {

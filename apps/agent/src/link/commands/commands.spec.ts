@@ -28,6 +28,8 @@ function start(): void {
       privateKey: '',
       controlPlaneUrl: 'https://x',
       gatewayCa: null,
+      tokenHash: GENESIS_HASH,
+      revokedAt: null,
       obtainedAt: at,
     },
   });

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { agentIdentity, ENROLMENT_TOKEN, type EnrolRequest } from '@keyfleet/contracts/http';
-import { createCertificateRequest } from '@keyfleet/crypto';
+import { createCertificateRequest, sha256Hex } from '@keyfleet/crypto';
 import { type Clock, toTimestamp } from '@keyfleet/kernel';
 import type { LinkConfig } from '../host.js';
 import { isLoopback, type JsonAnswer, postJson, problemCode } from '../http.js';
@@ -29,6 +29,7 @@ const TIMEOUT_MS = 20_000;
 const FINAL = new Set([
   'enrolment.token-invalid',
   'enrolment.key-taken',
+  'agent.revoked',
   'enrolment.csr-invalid',
   'request.invalid',
   'request.malformed',
@@ -86,7 +87,11 @@ async function attempt(options: EnrolOptions, url: URL, pin: string): Promise<En
   if (!gatewayCa && digestOf(parsed.data.trustBundle[0]) !== pin) throw new PinMismatch();
   const controlPlaneUrl = url.origin;
   const obtainedAt = toTimestamp(clock.now());
-  const identity = store.save({ ...parsed.data, privateKey, controlPlaneUrl, gatewayCa, obtainedAt });
+  const identity = store.save({
+    ...parsed.data,
+    ...{ privateKey, controlPlaneUrl, gatewayCa, obtainedAt },
+    ...{ tokenHash: sha256Hex(options.token), revokedAt: null },
+  });
   return { kind: 'enrolled', identity };
 }
 

@@ -1,5 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { renewSigningInput } from '@keyfleet/contracts';
+import { GENESIS_HASH, renewSigningInput } from '@keyfleet/contracts';
 import { type RenewRequest, renewRequest, rpcRenewRequest } from '@keyfleet/contracts/http';
 import { createCertificateRequest, verifyNkeySignature } from '@keyfleet/crypto';
 import { newId } from '@keyfleet/platform';
@@ -29,7 +29,7 @@ beforeEach(async () => {
   before = store.save({
     ...issued,
     ...{ privateKey, controlPlaneUrl: gateway.url, gatewayCa: gateway.authority.certificate },
-    obtainedAt: new Date(clock.now()).toISOString(),
+    ...{ obtainedAt: new Date(clock.now()).toISOString(), tokenHash: GENESIS_HASH, revokedAt: null },
   });
 });
 afterEach(() => gateway.close());

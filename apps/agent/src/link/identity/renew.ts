@@ -98,10 +98,9 @@ function keep(
 ): RenewOutcome {
   if (renewed.agentId !== before.agentId || renewed.orgId !== before.orgId)
     return { kind: 'later', reason: 'answer-of-another-agent' };
-  const { controlPlaneUrl, gatewayCa } = before;
   const obtainedAt = toTimestamp(clock.now());
   return {
     kind: 'renewed',
-    identity: store.save({ ...renewed, privateKey, controlPlaneUrl, gatewayCa, obtainedAt }),
+    identity: store.save({ ...before, ...renewed, privateKey, obtainedAt, revokedAt: null }),
   };
 }

@@ -1,5 +1,6 @@
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { timestamp } from '@keyfleet/contracts';
+import { sha256, timestamp } from '@keyfleet/contracts';
 import { type AgentIdentity, agentIdentity } from '@keyfleet/contracts/http';
 import { newNkeySeed, nkeySigner } from '@keyfleet/crypto';
 import { z } from 'zod';
@@ -16,6 +17,10 @@ const storedIdentity = z.strictObject({
   /** PEM of the authority the enrolment token pinned; `null` over plain HTTP on loopback. */
   gatewayCa: z.string().nullable(),
   obtainedAt: timestamp,
+  /** SHA-256 of the token it was enrolled with: another token may stand for another enrolment. */
+  tokenHash: sha256,
+  /** When the control plane said that this agent may not come back. */
+  revokedAt: timestamp.nullable(),
 });
 export type StoredIdentity = z.infer<typeof storedIdentity>;
 
@@ -69,6 +74,18 @@ export class IdentityStore {
     if (!current) return;
     const next = { ...current, ...announced };
     if (JSON.stringify(next) !== JSON.stringify(current)) this.save(next);
+  }
+
+  /** Kept until a renewal succeeds, or a new token makes this a new agent. */
+  markRevoked(at: string | null): void {
+    if (this.#identity && this.#identity.revokedAt !== at) this.save({ ...this.#identity, revokedAt: at });
+  }
+
+  /** Forgets identity and key: a revoked key never comes back. The key goes first, so that this can be done again. */
+  forget(): void {
+    for (const path of [this.#seedPath, this.#identityPath]) rmSync(path, { force: true });
+    this.#identity = undefined;
+    this.#key = undefined;
   }
 
   #loadKey(): AgentKey {

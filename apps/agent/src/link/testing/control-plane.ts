@@ -179,10 +179,10 @@ export class TestControlPlane {
     );
   }
 
-  /** A file with a token that is good here. */
-  tokenFile(): string {
+  /** A file with a token that is good here; another letter, another token. */
+  tokenFile(letter = 's'): string {
     const path = join(temporaryDirectory('token'), 'token');
-    writeFileSync(path, `kfe_${this.gateway.pin}_${'s'.repeat(43)}\n`);
+    writeFileSync(path, `kfe_${this.gateway.pin}_${letter.repeat(43)}\n`);
     return path;
   }
 
