@@ -8,12 +8,15 @@ export interface FleetChange {
 
 export interface FleetFollower {
   readonly changes: readonly FleetChange[];
+  /** What it was refused with. */
+  readonly errors: readonly { readonly message: string; readonly extensions?: object }[];
   close(): Promise<void>;
 }
 
 /** What the gateway of this client says of an organisation, live, over graphql-ws. */
 export function followFleet(client: Client, org: string): FleetFollower {
   const changes: FleetChange[] = [];
+  const errors: { message: string; extensions?: object }[] = [];
   class WithSession extends WebSocket {
     constructor(url: string, protocols: string) {
       // Of all the places that know this class, only Node lets it carry headers.
@@ -29,10 +32,13 @@ export function followFleet(client: Client, org: string): FleetFollower {
   socket.subscribe<{ fleetChanged: FleetChange }>(
     { query, variables: { org } },
     {
-      next: ({ data }) => void (data && changes.push(data.fleetChanged)),
-      error: () => undefined,
+      next: (result) => {
+        if (result.errors) errors.push(...(result.errors as typeof errors));
+        else if (result.data) changes.push(result.data.fleetChanged);
+      },
+      error: (refused) => void errors.push(...(refused as typeof errors)),
       complete: () => undefined,
     },
   );
-  return { changes, close: async () => socket.dispose() };
+  return { changes, errors, close: async () => socket.dispose() };
 }
