@@ -49,7 +49,7 @@ export default defineConfig(
     languageOptions: { parserOptions: { experimentalDecorators: true, emitDecoratorMetadata: true } },
     linterOptions: { noInlineConfig: true, reportUnusedDisableDirectives: 'error' },
     rules: {
-      complexity: ['error', 10],
+      complexity: ['error', 12],
       'max-depth': ['error', 3],
       'max-lines': ['error', { max: 300, skipBlankLines: true, skipComments: true }],
       'max-params': ['error', 4],
@@ -94,6 +94,8 @@ export default defineConfig(
       complexity: ['error', 15],
       'max-depth': ['error', 5],
       'max-params': ['error', 8],
+      // Answers of servers are looked into as they come.
+      '@typescript-eslint/no-explicit-any': 'off',
     },
   },
   // Constructors of Nest providers name what they are given, one parameter each.

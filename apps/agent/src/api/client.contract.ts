@@ -6,7 +6,6 @@ export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly text: string;
-  // biome-ignore lint/suspicious/noExplicitAny: answers are looked into by tests
   readonly body: any;
 }
 

@@ -1,11 +1,11 @@
 import { verifyChain } from '@keyfleet/crypto';
+import { KeyfleetError } from '@keyfleet/kernel';
+import { TestClock } from '@keyfleet/testing';
 import { Trail } from '../audit/trail.js';
 import { NameGuard } from '../names/guard.js';
 import type { Change, VaultStorage } from '../storage/port.js';
 import { caller, VaultFixture } from './fixture.contract.js';
 import { Health } from './health.js';
-import { KeyfleetError } from '@keyfleet/kernel';
-import { TestClock } from '@keyfleet/testing';
 
 let fixture: VaultFixture;
 beforeEach(async () => {

@@ -65,6 +65,8 @@ export async function lock(parts: VaultParts): Promise<void> {
   }
 }
 
+type CurrentVersion = Awaited<ReturnType<VaultStorage['currentVersions']>>[number];
+
 const PAGE = 500;
 const LONGEST_NAME_BYTES = 258;
 
@@ -73,19 +75,22 @@ async function learnValues(storage: VaultStorage, guard: NameGuard, keyring: Key
   let after = '';
   for (;;) {
     const rows = await storage.currentVersions({ after, limit: PAGE, maxSize: LONGEST_NAME_BYTES });
-    for (const row of rows) {
-      try {
-        const value = keyring.decrypt(row);
-        if (value) guard.stage(value).commit(row.path);
-        else unreadable += 1;
-        value?.fill(0);
-      } catch (error) {
-        if (!isKeyfleetError(error, 'vault.integrity')) throw error;
-        unreadable += 1;
-      }
-    }
+    for (const row of rows) if (!learn(row, guard, keyring)) unreadable += 1;
     const last = rows.at(-1);
     if (!last) return unreadable;
     after = last.path;
+  }
+}
+
+/** False where the value cannot be read. */
+function learn(row: CurrentVersion, guard: NameGuard, keyring: Keyring): boolean {
+  try {
+    const value = keyring.decrypt(row);
+    if (value) guard.stage(value).commit(row.path);
+    value?.fill(0);
+    return value !== undefined && value !== null;
+  } catch (error) {
+    if (!isKeyfleetError(error, 'vault.integrity')) throw error;
+    return false;
   }
 }

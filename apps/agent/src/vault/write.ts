@@ -44,15 +44,12 @@ export async function writeVersion(parts: VaultParts, write: Write): Promise<Sto
     throw error;
   }
   staged.commit(path);
-  return {
-    path,
-    id: place.secretId,
-    version: place.version,
-    tags: tags ?? found?.tags ?? {},
-    createdAt: found?.createdAt ?? at,
-    updatedAt: at,
-    size,
-  };
+  return { ...before(write, at), path, id: place.secretId, version: place.version, updatedAt: at, size };
+}
+
+/** What a new version leaves as it was. */
+function before({ found, tags }: Write, at: string): Pick<StoredSecret, 'tags' | 'createdAt'> {
+  return { tags: tags ?? found?.tags ?? {}, createdAt: found?.createdAt ?? at };
 }
 
 /** Throws where the caller expects another version than there is. */

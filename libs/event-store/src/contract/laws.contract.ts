@@ -1,14 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { EventStore, Position, RecordedEvent } from '../port.js';
+import type { Position, RecordedEvent } from '../port.js';
 import { Collector } from './collect.contract.js';
 import { everything } from './fixture.contract.js';
+import type { Lawful } from './lawful.contract.js';
 import { type Acknowledged, type Writers, write } from './writers.contract.js';
-
-/** As much of a store as the laws of reading speak of. */
-export type Lawful = Pick<
-  EventStore,
-  'append' | 'readAll' | 'subscribe' | 'streamRevision' | 'headPosition' | 'comparePositions'
->;
 
 export interface LawsOptions extends Writers {
   /** Positions of this store count from 1 without a hole. */

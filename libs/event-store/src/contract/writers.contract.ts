@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isKeyfleetError } from '@keyfleet/kernel';
 import type { AppendResult, ExpectedRevision, NewEvent } from '../port.js';
 import { event } from './fixture.contract.js';
-import type { Lawful } from './laws.contract.js';
+import type { Lawful } from './lawful.contract.js';
 
 export interface Writers {
   /** Taken in turn by the writers, as several processes would be. */

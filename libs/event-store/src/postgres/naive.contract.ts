@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { KeyfleetError } from '@keyfleet/kernel';
 import postgres, { type Sql } from 'postgres';
-import type { Lawful } from '../contract/laws.contract.js';
+import type { Lawful } from '../contract/lawful.contract.js';
 import { follow, type Look } from '../follow.js';
 import { checkMoment } from '../input.js';
 import type { AppendResult, ExpectedRevision, NewEvent, Position, RecordedEvent } from '../port.js';
