@@ -13,8 +13,13 @@ interface Row {
   readonly agentId: string;
 }
 
+interface Watermark {
+  readonly epoch: number;
+  readonly seq: number;
+}
+
 /** The journal as it lies on the disk of an agent, by epoch and seq; nothing of the agent's own code reads it. */
-export function readJournal(directory: string): JournalEntry[] {
+export function readJournal(directory: string): { recorded: JournalEntry[]; pending: number } {
   const file = new Database(join(directory, 'vault.db'), { readonly: true });
   try {
     const rows = file
@@ -23,10 +28,18 @@ export function readJournal(directory: string): JournalEntry[] {
            FROM journal j, journal_state s ORDER BY j.epoch, j.seq`,
       )
       .all();
-    return rows.map(({ body, ...row }) => ({ ...(JSON.parse(body) as JournalEntry), ...row }));
+    const watermark = file
+      .prepare<[], Watermark>('SELECT epoch, acknowledged_seq AS seq FROM journal_state')
+      .get();
+    const recorded = rows.map(({ body, ...row }) => ({ ...(JSON.parse(body) as JournalEntry), ...row }));
+    return { recorded, pending: recorded.filter((entry) => isAfter(entry, watermark)).length };
   } finally {
     file.close();
   }
+}
+
+function isAfter({ epoch, seq }: JournalEntry, watermark: Watermark | undefined): boolean {
+  return !watermark || epoch > watermark.epoch || (epoch === watermark.epoch && seq > watermark.seq);
 }
 
 /** Has a stopped agent look for its broker elsewhere. */

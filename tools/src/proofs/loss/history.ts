@@ -7,6 +7,8 @@ import type { RecordedEvent } from '@keyfleet/event-store';
 export interface AgentHistory {
   /** The agent's own journal, in order, read from its disk. */
   readonly recorded: readonly JournalEntry[];
+  /** So many at its end came when the agent was being stopped, and wait on its disk for its next start. */
+  readonly pending: number;
   /** Its journal in the event store, by position. */
   readonly stored: readonly RecordedEvent[];
   /** Ids in the events read model, as the public API lists them. */
@@ -17,7 +19,7 @@ export interface AgentHistory {
 
 /** Counts of what must not be; all zero is the proof. */
 export interface Verdict {
-  /** Recorded by the agent and not in the store. */
+  /** Recorded by the agent before it came to rest, and not in the store. */
   readonly lost: number;
   /** More than once in the store. */
   readonly duplicated: number;
@@ -35,17 +37,18 @@ export interface Verdict {
 
 const WRITES = new Set(['SecretCreated', 'SecretUpdated']);
 
-export function judge({ recorded, stored, shown, confirmed }: AgentHistory): Verdict {
+export function judge({ recorded, pending, stored, shown, confirmed }: AgentHistory): Verdict {
   const places = new Map(recorded.map(({ id }, place) => [id, place]));
   const ids = stored.map(({ id }) => id);
   const inStore = new Set(ids);
+  const due = recorded.slice(0, recorded.length - pending);
   const order = ids.map((id) => places.get(id)).filter((place) => place !== undefined);
   const times = countOf(shown);
   const written = new Set(
     recorded.filter(({ type }) => WRITES.has(type)).map(({ data }) => `${data['path']}@${data['version']}`),
   );
   return {
-    lost: recorded.filter(({ id }) => !inStore.has(id)).length,
+    lost: due.filter(({ id }) => !inStore.has(id)).length,
     duplicated: ids.length - inStore.size,
     reordered: order.filter((place, index) => index > 0 && place < (order[index - 1] as number)).length,
     brokenLinks: brokenLinks(stored),

@@ -161,15 +161,15 @@ class Proof {
 
   async #histories(confirmed: readonly string[][]): Promise<AgentHistory[]> {
     const { stack, store } = this.#parts;
-    // What they record from here on would be found missing.
+    // What they record as they stop stays with them.
     const agents = stack.run.agents;
     for (const { name } of agents) await agentTool(stack, 'stop', name);
     const histories: AgentHistory[] = [];
     for (const [index, { id, name, org }] of agents.entries()) {
-      const recorded = readJournal(this.#directoryOf(name));
+      const { recorded, pending } = readJournal(this.#directoryOf(name));
       const stored = await journalOf(store, id);
       const shown = await this.#shown(org, id, new Set(stored.map((event) => event.id)).size);
-      histories.push({ recorded, stored, shown, confirmed: confirmed[index] ?? [] });
+      histories.push({ recorded, pending, stored, shown, confirmed: confirmed[index] ?? [] });
     }
     return histories;
   }
