@@ -34,6 +34,7 @@ import { keepHouse } from './housekeeping.js';
 import { createIdentity } from './identity/identity.js';
 import { startIngest } from './ingest/start.js';
 import { startLiveness } from './liveness/liveness.js';
+import { connectNodes } from './liveness/watch/nodes.js';
 import { projectionMetrics } from './projection-metrics.js';
 import { RegistryModule, type RegistryParts } from './registry.module.js';
 import { reconnectWindowMs } from './sync/sync.js';
@@ -184,9 +185,13 @@ async function listen({ store, worker, opened, window, port }: Listening): Promi
   shutdown.onShutdown('ingest', () => ingest.close());
   const beatNats = await connectNats(brokerOptions('registry liveness'));
   shutdown.onShutdown('liveness broker', () => beatNats.close());
+  // Of one broker the canaries take the way of the beats themselves.
+  const canaries = config.nats.url.length > 1 ? connectNodes(brokerOptions('registry canary')) : undefined;
+  shutdown.onShutdown('canary brokers', () => canaries?.close());
   const liveness = await startLiveness({
     ...common,
     nats: beatNats,
+    nodes: canaries?.nodes,
     installationId,
     replicaId: replicaId(config, port),
     metrics,

@@ -1,8 +1,4 @@
-import { randomUUID } from 'node:crypto';
-import { newId } from '@keyfleet/platform';
 import { LivenessWorld } from './testing/world.js';
-
-const TRANSITIONS = ['AgentCameOnline', 'AgentWentOffline'];
 
 describe('liveness', () => {
   let world: LivenessWorld;

@@ -17,12 +17,8 @@ const SILENCE_MS = 90_000 / FACTOR;
 const LEAST_KILLS = 5;
 const MOST_KILLS = 60;
 
-const SCRIPT = `
-  import { registerSources } from ${JSON.stringify(join(process.cwd(), 'libs/testing/jest/register-sources.mjs'))};
-  registerSources();
-  const { runReplica } = await import(${JSON.stringify(join(process.cwd(), 'apps/registry/src/liveness/testing/replica-process.ts'))});
-  await runReplica(JSON.parse(process.env.REPLICA));
-`;
+const REGISTER = join(process.cwd(), 'libs/testing/jest/register.mjs');
+const REPLICA = join(process.cwd(), 'apps/registry/src/liveness/testing/replica-process.ts');
 
 let database: RegistryDatabase;
 let nats: Awaited<ReturnType<typeof testNats>>;
@@ -69,7 +65,7 @@ afterAll(async () => {
 
 /** Resolves when it has taken its first look. */
 async function start(replicaId: string): Promise<ChildProcess> {
-  const child = spawn(process.execPath, ['--input-type=module', '-e', SCRIPT], {
+  const child = spawn(process.execPath, ['--import', REGISTER, REPLICA], {
     env: { ...process.env, REPLICA: JSON.stringify({ ...options, replicaId }) },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });

@@ -1,5 +1,5 @@
 import type { Executor } from '@keyfleet/postgres';
-import { type Boots, type LivenessState, NO_BOOTS } from '@keyfleet/registry/liveness';
+import { type Boot, type Boots, type LivenessState, NO_BOOTS } from '@keyfleet/registry/liveness';
 import type { Beat } from './beat.js';
 
 /** What the last-seen table knows of an agent, as far as its beats change it. Times are milliseconds. */
@@ -101,26 +101,33 @@ export async function saveAgents(tx: Executor, agents: readonly ExaminedAgent[])
 }
 
 function toColumns(agent: ExaminedAgent): Record<string, unknown> {
-  const { beat, boots } = agent;
   return {
     agent_id: agent.agentId,
-    boot_id: boots.current?.id ?? null,
-    counter: boots.current?.counter ?? null,
-    booted_ms: boots.current?.firstSeenAt ?? null,
-    boots_before: bootsBefore(boots),
     version: agent.version,
     returned_ms: agent.returnedAt,
     suspects: agent.suspects,
-    seen_ms: beat?.receivedAt ?? null,
     covered_ms: agent.coveredMsAtSeen,
-    journal_epoch: beat?.epoch,
-    journal_seq: beat?.seq,
-    journal_acknowledged: beat?.acknowledged,
-    policy_version: beat?.policyVersion,
-    policy_hash: beat?.policyHash,
-    secrets: beat?.secrets,
-    storage: beat?.storage,
-    seal: beat?.seal,
+    boots_before: bootsBefore(agent.boots),
+    ...(agent.boots.current && currentColumns(agent.boots.current)),
+    ...(agent.beat && beatColumns(agent.beat)),
+  };
+}
+
+function currentColumns({ id, counter, firstSeenAt }: Boot): Record<string, unknown> {
+  return { boot_id: id, counter, booted_ms: firstSeenAt };
+}
+
+function beatColumns(beat: Beat): Record<string, unknown> {
+  return {
+    seen_ms: beat.receivedAt,
+    journal_epoch: beat.epoch,
+    journal_seq: beat.seq,
+    journal_acknowledged: beat.acknowledged,
+    policy_version: beat.policyVersion,
+    policy_hash: beat.policyHash,
+    secrets: beat.secrets,
+    storage: beat.storage,
+    seal: beat.seal,
   };
 }
 

@@ -93,23 +93,25 @@ async function settleSome(
   await options.failpoint('liveness.before-append');
   const results = await options.store.appendBatch(appends);
   await options.failpoint('liveness.after-append');
-  const settled: Settled[] = [];
-  const behind: DueAgent[] = [];
-  let recorded = 0;
-  for (const [index, agent] of due.entries()) {
-    const result = results[index] as AppendResult;
-    const events = appends[index]?.events ?? [];
-    if (result.outcome === 'conflict') behind.push(agent);
-    else {
-      if (!result.idempotent) for (const { type } of events) options.recorded(type, 1);
-      recorded += result.idempotent ? 0 : events.length;
-      const state = events.at(-1)?.type === 'AgentCameOnline' ? 'online' : 'offline';
-      settled.push({ agent, state, revision: result.revision, known: agent.known || state === 'online' });
-    }
-  }
+  const settled = due.flatMap((agent, index) => settledAs(agent, appends[index], results[index]));
   await saveSettled(options.sql, settled);
+  const behind = due.filter((_, index) => results[index]?.outcome === 'conflict');
   await concurrently(behind, REPAIRS, (agent) => repair(agent, options));
-  return { recorded, repaired: behind.length > 0 };
+  const types = settled.flatMap(({ recorded }) => recorded);
+  for (const type of types) options.recorded(type, 1);
+  return { recorded: types.length, repaired: behind.length > 0 };
+}
+
+function settledAs(
+  agent: DueAgent,
+  append: StreamAppend | undefined,
+  result: AppendResult | undefined,
+): Settled[] {
+  if (!append || result?.outcome !== 'appended') return [];
+  const types = append.events.map(({ type }) => type);
+  const state = types.at(-1) === 'AgentCameOnline' ? 'online' : 'offline';
+  const known = agent.known || state === 'online';
+  return [{ agent, state, known, revision: result.revision, recorded: result.idempotent ? [] : types }];
 }
 
 function toAppend(agent: DueAgent, facts: FactMaker): StreamAppend {
@@ -127,6 +129,8 @@ interface Settled {
   readonly state: 'new' | 'online' | 'offline';
   readonly revision: bigint;
   readonly known: boolean;
+  /** Types of the facts that were not in the store before. */
+  readonly recorded: readonly string[];
 }
 
 /** Only rows that still stand where the facts were made from; a beat since then that found it offline stays due. */

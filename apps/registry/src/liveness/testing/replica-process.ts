@@ -2,7 +2,7 @@ import { createPostgresEventStore } from '@keyfleet/event-store/postgres';
 import { createSql } from '@keyfleet/postgres';
 import { connect } from '@nats-io/transport-node';
 import { startLiveness } from '../liveness.js';
-import { testTime } from '../test-time.js';
+import { testTime } from './test-time.js';
 
 export interface ReplicaProcessOptions {
   readonly workerUrl: string;
@@ -15,7 +15,7 @@ export interface ReplicaProcessOptions {
 }
 
 /** One registry replica as a process of its own, to be killed and frozen; tells its parent of each look it took. */
-export async function runReplica(options: ReplicaProcessOptions): Promise<void> {
+async function runReplica(options: ReplicaProcessOptions): Promise<void> {
   const { workerUrl, storeUrl, natsUrl, installationId, replicaId, factor, beganAt } = options;
   const nats = await connect({ servers: natsUrl, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
   const say = (text: string) => process.stderr.write(`${replicaId} ${text}\n`);
@@ -34,3 +34,5 @@ export async function runReplica(options: ReplicaProcessOptions): Promise<void> 
   });
   process.once('disconnect', () => process.exit(0));
 }
+
+await runReplica(JSON.parse(process.env.REPLICA ?? '{}') as ReplicaProcessOptions);

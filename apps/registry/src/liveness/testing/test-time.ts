@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '@keyfleet/kernel';
-import type { Pace } from './pace.js';
+import type { Pace } from '../pace.js';
 
 export interface TestTime {
   readonly clock: Clock;
