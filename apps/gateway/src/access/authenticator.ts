@@ -91,11 +91,11 @@ export class Authenticator {
       : this.#organisationOfToken(actor);
   }
 
-  /** For connections that outlive a request: is the credential they came with still good? */
+  /** For connections that outlive a request: is the credential they came with still good? Asking is not using: no idle limit moves. */
   async stillValid(actor: Actor): Promise<boolean> {
     const hash = this.#credentials.get(actor);
     if (hash === undefined) return false;
-    return (await (isTokenActor(actor) ? this.#byToken(hash) : this.#bySession(hash))) !== null;
+    return (await (isTokenActor(actor) ? this.#token(hash) : this.#session(hash))) !== null;
   }
 
   /** After a notice, or after the feed was lost. */
@@ -106,8 +106,8 @@ export class Authenticator {
   }
 
   async #bySession(hash: string): Promise<Actor | null> {
-    const row = await remember(this.#sessions, hash, () => this.#options.reads.findSession(hash));
-    if (row === null || row.expiresAt <= this.#options.clock.now()) return null;
+    const row = await this.#session(hash);
+    if (row === null) return null;
     if (!this.#touched.has(row.sessionId)) {
       this.#touched.set(row.sessionId, true);
       this.#options.touch(row.sessionId);
@@ -121,9 +121,20 @@ export class Authenticator {
     });
   }
 
-  async #byToken(hash: string): Promise<Actor | null> {
+  async #session(hash: string): Promise<SessionRow | null> {
+    const row = await remember(this.#sessions, hash, () => this.#options.reads.findSession(hash));
+    return row === null || row.expiresAt <= this.#options.clock.now() ? null : row;
+  }
+
+  async #token(hash: string): Promise<ApiTokenRow | null> {
     const row = await remember(this.#tokens, hash, () => this.#options.reads.findApiToken(hash));
-    if (row === null || (row.expiresAt !== null && row.expiresAt <= this.#options.clock.now())) return null;
+    const endsAt = row?.expiresAt ?? Number.POSITIVE_INFINITY;
+    return endsAt <= this.#options.clock.now() ? null : row;
+  }
+
+  async #byToken(hash: string): Promise<Actor | null> {
+    const row = await this.#token(hash);
+    if (row === null) return null;
     const actor: TokenActor = {
       kind: 'token',
       id: row.tokenId,

@@ -5,7 +5,7 @@ import type { Actor } from './actor.js';
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /** True where a browser sent this from a page of ours, or no browser did. */
-export function isSameOrigin(request: Pick<FastifyRequest, 'headers' | 'protocol'>): boolean {
+export function isSameOrigin(request: Pick<FastifyRequest, 'headers'>): boolean {
   const origin = request.headers.origin;
   if (origin === undefined) return true;
   try {

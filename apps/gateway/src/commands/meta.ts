@@ -8,6 +8,8 @@ import type { Actor } from '../access/actor.js';
 
 const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,200}$/;
+/** As the stores count. */
+const GREATEST_REVISION = 2n ** 63n - 1n;
 const IF_MATCH = /^(?:W\/)?"(\d{1,19})"$/;
 
 export interface CommandOrigin {
@@ -57,7 +59,7 @@ function idempotencyKey(header: string | string[] | undefined): string | undefin
 function revisionOf(header: string | undefined): string | undefined {
   if (header === undefined || header === '*') return undefined;
   const revision = IF_MATCH.exec(header)?.[1];
-  if (revision !== undefined) return revision;
+  if (revision !== undefined && BigInt(revision) <= GREATEST_REVISION) return revision;
   throw new KeyfleetError('request.invalid', {
     errors: [{ pointer: 'header/if-match', message: 'must be an ETag as this API gives it' }],
   });

@@ -24,6 +24,7 @@ export interface FleetFeedOptions {
 export class FleetFeed {
   readonly #options: FleetFeedOptions;
   readonly #mailboxes = new Map<Mailbox, Subscriber>();
+  readonly #onIdentity: (() => void)[] = [];
 
   constructor(options: FleetFeedOptions) {
     this.#options = options;
@@ -33,11 +34,16 @@ export class FleetFeed {
     return this.#mailboxes.size;
   }
 
+  /** Called when sessions, tokens or memberships may have changed. */
+  onIdentityChange(listener: () => void): void {
+    this.#onIdentity.push(listener);
+  }
+
   /** From the LISTEN connection. Identity notices make every subscriber prove itself again. */
   notice(notice: ChangeNotice): void {
     if (notice.readModel.startsWith('identity.')) {
-      this.#options.authenticator.forget();
       for (const mailbox of this.#mailboxes.keys()) mailbox.put({ kind: 'recheck' });
+      this.#proveAgain();
       return;
     }
     for (const [mailbox, { org }] of this.#mailboxes) {
@@ -49,8 +55,8 @@ export class FleetFeed {
 
   /** The LISTEN connection was lost and is back: whatever happened meanwhile is unknown. */
   lost(): void {
-    this.#options.authenticator.forget();
     for (const mailbox of this.#mailboxes.keys()) mailbox.put({ kind: 'reset', readModel: '*' });
+    this.#proveAgain();
   }
 
   subscribe(subscriber: Subscriber): AsyncIterableIterator<FleetChangeObject> {
@@ -64,8 +70,13 @@ export class FleetFeed {
     for (const mailbox of this.#mailboxes.keys()) mailbox.close();
   }
 
+  #proveAgain(): void {
+    this.#options.authenticator.forget();
+    for (const listener of this.#onIdentity) listener();
+  }
+
   #messages(mailbox: Mailbox, subscriber: Subscriber): AsyncIterableIterator<FleetChangeObject> {
-    const next = async (): Promise<IteratorResult<FleetChangeObject>> => {
+    const read = async (): Promise<IteratorResult<FleetChangeObject>> => {
       for (;;) {
         const gathered = await mailbox.take();
         if (gathered === null || !(await this.#mayStay(subscriber))) return finish();
@@ -73,6 +84,12 @@ export class FleetFeed {
         if (message !== null) return { done: false, value: message };
       }
     };
+    const next = () =>
+      read().catch((error: unknown) => {
+        // Whoever reads on after a failure starts anew, with a reset; nothing is gathered for it meanwhile.
+        finish();
+        throw error;
+      });
     const finish = (): IteratorResult<FleetChangeObject> => {
       mailbox.close();
       this.#mailboxes.delete(mailbox);

@@ -3,12 +3,11 @@ import { type DynamicModule } from '@nestjs/common';
 import { GraphQLModule } from '@nestjs/graphql';
 import { MercuriusDriver, type MercuriusDriverConfig } from '@nestjs/mercurius';
 import type { FastifyRequest } from 'fastify';
-import { GraphQLError } from 'graphql';
-import { isSameOrigin } from '../access/origin.js';
+import { GraphQLError, parse } from 'graphql';
 import type { Logger } from '../http/logger.js';
 import { traceIdOf } from '../http/trace.js';
-import { formatError, statusOfErrors } from './errors.js';
-import { assertSize, depthLimit, limitRules } from './limits.js';
+import { formatError, isMutationByGet, statusOfErrors } from './errors.js';
+import { assertSize, assertText, depthLimit, limitRules, noSubscriptions } from './limits.js';
 
 export interface GraphQLOptions {
   readonly introspection: boolean;
@@ -20,7 +19,7 @@ interface Execution {
   readonly errors?: readonly GraphQLError[];
 }
 
-/** GraphQL over HTTP and graphql-ws on one path, both behind the same guard and limits. */
+/** GraphQL over HTTP; subscriptions come over graphql-ws on the same path, behind the same guard and limits (live/). */
 export function graphQL(options: GraphQLOptions): DynamicModule {
   return GraphQLModule.forRoot<MercuriusDriverConfig>({
     driver: MercuriusDriver,
@@ -31,8 +30,13 @@ export function graphQL(options: GraphQLOptions): DynamicModule {
     // Cost depends on variables, so validated documents cannot be cached across requests.
     cache: false,
     queryDepth: depthLimit(options.introspection),
-    validationRules: ({ variables }) =>
-      limitRules(variables as Record<string, unknown> | undefined, options.introspection),
+    validationRules: ({ source, variables }) => {
+      assertText(source);
+      return [
+        ...limitRules(variables as Record<string, unknown> | undefined, options.introspection),
+        noSubscriptions,
+      ];
+    },
     fieldResolverEnhancers: ['guards'],
     context: (request: FastifyRequest) => ({ req: request }),
     errorFormatter: (execution: Execution, context: unknown) =>
@@ -40,26 +44,17 @@ export function graphQL(options: GraphQLOptions): DynamicModule {
     hooks: {
       preParsing: (_schema: unknown, source: string) => {
         assertSize(source);
+        // Mercurius takes a syntax tree as JSON where the text does not parse; no tree of strangers is run.
+        parse(source);
       },
     } as never,
-    subscription: {
-      fullWsTransport: false,
-      queueHighWaterMark: 100,
-      keepAlive: 20_000,
-      verifyClient: (info, next) => {
-        const host = info.req.headers.host;
-        const allowed = isSameOrigin({ headers: { ...info.req.headers, host }, protocol: 'http' });
-        next(allowed, 403, 'foreign origin');
-      },
-      context: (_socket, request) => ({ req: request }),
-    },
   });
 }
 
 function answer(execution: Execution, context: unknown, logger: Logger) {
   const request = requestIn(context);
   const traceId = request ? traceIdOf(request) : '';
-  const errors = flatten(execution.errors ?? []).map((error) => formatError(error, traceId, logger));
+  const errors = flattenErrors(execution.errors ?? []).map((error) => formatError(error, traceId, logger));
   const codes = errors.map((error) => error.extensions?.['code'] as ErrorCode);
   return {
     statusCode: statusOfErrors(codes, execution.data !== null && execution.data !== undefined),
@@ -68,12 +63,12 @@ function answer(execution: Execution, context: unknown, logger: Logger) {
 }
 
 /** Validation and depth errors come as one error with a list inside. */
-function flatten(errors: readonly unknown[]): GraphQLError[] {
+function flattenErrors(errors: readonly unknown[]): GraphQLError[] {
   return errors.flatMap((error): GraphQLError[] => {
     const inner =
       (error as { errors?: unknown }).errors ??
       (error as { originalError?: { errors?: unknown } }).originalError?.errors;
-    if (Array.isArray(inner) && inner.length > 0) return flatten(inner);
+    if (Array.isArray(inner) && inner.length > 0 && !isMutationByGet(error)) return flattenErrors(inner);
     return [
       error instanceof GraphQLError
         ? error

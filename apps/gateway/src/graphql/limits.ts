@@ -27,12 +27,17 @@ export function depthLimit(introspection: boolean): number {
   return introspection ? INTROSPECTION_DEPTH : GRAPHQL_LIMITS.depth;
 }
 
-function refused(message: string): GraphQLError {
+export function refused(message: string): GraphQLError {
   return new GraphQLError(message, { extensions: { code: 'graphql.refused' } });
 }
 
+export function assertText(document: unknown): asserts document is string {
+  if (typeof document !== 'string') throw refused('Send the operation as text.');
+}
+
 /** Before parsing, so that a huge document costs nothing. Throws where it is over the size limits. */
-export function assertSize(document: string): void {
+export function assertSize(document: unknown): asserts document is string {
+  assertText(document);
   if (document.length > GRAPHQL_LIMITS.characters)
     throw refused(`The operation has more than ${GRAPHQL_LIMITS.characters} characters.`);
   const lexer = new Lexer(new Source(document));
@@ -52,6 +57,43 @@ function countingRule(what: 'aliases' | 'directives'): ValidationRule {
     };
     if (what === 'directives') return { Directive: add };
     return { Field: (node) => (node.alias ? add() : undefined) };
+  };
+}
+
+/** HTTP answers once; what goes on answering comes over a WebSocket. */
+export function noSubscriptions(context: ValidationContext): ASTVisitor {
+  return {
+    OperationDefinition: ({ operation }) => {
+      if (operation === 'subscription')
+        context.reportError(refused('Subscriptions are answered over a WebSocket (graphql-ws).'));
+      return false;
+    },
+  };
+}
+
+/** Over a WebSocket: one subscription, no deeper than a query may be. Everything else is asked over HTTP. */
+export function subscriptionRules(introspection: boolean): ValidationRule {
+  return (context: ValidationContext): ASTVisitor => {
+    let depth = 0;
+    return {
+      OperationDefinition: ({ operation }) => {
+        if (operation !== 'subscription')
+          context.reportError(refused('Over a WebSocket only subscriptions are answered.'));
+      },
+      FragmentDefinition: (fragment) => {
+        context.reportError(refused(`A subscription takes no fragments; ${fragment.name.value} is one.`));
+      },
+      SelectionSet: {
+        enter: () => {
+          depth += 1;
+          if (depth === depthLimit(introspection) + 1)
+            context.reportError(refused('The operation is nested too deeply.'));
+        },
+        leave: () => {
+          depth -= 1;
+        },
+      },
+    };
   };
 }
 

@@ -2,6 +2,7 @@ import { problem } from '@keyfleet/contracts/http';
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { z } from 'zod';
+import { METHODS, operationsOf, withConventions } from './conventions.js';
 
 /** OpenAPI of the REST API, made from the schemas that validate it. */
 export function openApiDocument(app: INestApplication): OpenAPIObject {
@@ -17,18 +18,34 @@ export function openApiDocument(app: INestApplication): OpenAPIObject {
   const document = SwaggerModule.createDocument(app, options, { autoTagControllers: false });
   withProblems(document);
   withOrganisations(document);
-  return document;
+  for (const { path, method, operation } of operationsOf(document)) {
+    operation.security = PUBLIC.has(path) ? [] : [{ session: [] }, { token: [] }];
+    withConventions(operation, path, method);
+  }
+  return withoutForeignKeywords(document);
 }
 
-const METHODS = ['get', 'put', 'post', 'delete', 'patch'] as const;
+/** The credential of these stands in the body; the guard's own list is a snapshot in the tests. */
+const PUBLIC = new Set(['/api/v1/auth/login', '/api/v1/enrol', '/api/v1/renew']);
+
+/** Our classification of fields is no word of OpenAPI 3.0, which knows extensions by their `x-`. */
+function withoutForeignKeywords(document: OpenAPIObject): OpenAPIObject {
+  const rename = (_key: string, value: unknown): unknown => {
+    const classified = value as { classification?: unknown; type?: unknown } | null;
+    if (typeof classified?.classification !== 'string') return value;
+    const { classification, ...rest } = classified;
+    return { ...rest, 'x-classification': classification };
+  };
+  return JSON.parse(JSON.stringify(document, rename)) as OpenAPIObject;
+}
 
 /** Every operation may answer a problem document; said once per operation as its default response. */
 function withProblems(document: OpenAPIObject): void {
-  const {
-    $schema: _,
-    id: __,
-    ...schema
-  } = z.toJSONSchema(problem, { target: 'openapi-3.0' }) as Record<string, unknown>;
+  // A schema with a name of its own comes as a reference to itself among its definitions.
+  const made = z.toJSONSchema(problem, { target: 'openapi-3.0' }) as unknown as {
+    readonly definitions: { readonly Problem: Record<string, unknown> };
+  };
+  const { id: _, ...schema } = made.definitions.Problem;
   document.components = {
     ...document.components,
     schemas: { ...document.components?.schemas, Problem: schema as never },

@@ -21,11 +21,13 @@ export const ORG = { id: newId('org'), slug: 'acme', name: 'Acme' };
 export const FOREIGN_ORG = { id: newId('org'), slug: 'globex', name: 'Globex' };
 export const SESSION = 'A'.repeat(43);
 export const VIEWER_SESSION = 'B'.repeat(43);
+export const API_TOKEN = `kf_${'T'.repeat(43)}`;
 export const PASSWORD = 'correct horse battery staple';
 
 const hash = (text: string) => createHash('sha256').update(text).digest('hex');
-const OWNER = newId('usr');
+export const OWNER = newId('usr');
 const VIEWER = newId('usr');
+const TOKEN = newId('tok');
 
 export const AGENT: AgentView = {
   id: newId('agt'),
@@ -46,8 +48,11 @@ export const AGENT: AgentView = {
 
 export class IdentityDouble implements IdentityReads {
   readonly ended = new Set<string>();
+  /** Thrown instead of an answer. */
+  fault: Error | null = null;
 
   async findSession(secretHash: string) {
+    if (this.fault) throw this.fault;
     const found = [
       { hash: hash(SESSION), userId: OWNER },
       { hash: hash(VIEWER_SESSION), userId: VIEWER },
@@ -62,8 +67,10 @@ export class IdentityDouble implements IdentityReads {
     };
   }
 
-  async findApiToken() {
-    return null;
+  async findApiToken(secretHash: string) {
+    if (secretHash !== hash(API_TOKEN)) return null;
+    const permissions = BUILT_IN_ROLES.viewer;
+    return { tokenId: TOKEN, orgId: ORG.id, name: 'robot', permissions, expiresAt: null };
   }
 
   async findOrganisation(idOrSlug: string) {

@@ -1,0 +1,35 @@
+import type {
+  AgentState,
+  AgentView,
+  currentUser,
+  EnrolmentTokenView,
+  EventView,
+  enrolmentTokenIssued,
+  GroupView,
+} from '@keyfleet/contracts/http';
+import type { z } from 'zod';
+import type * as output from './types.js';
+
+/** Compiles only where each is assignable to the other: no field more, none less, none of another type. */
+type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : never) : never;
+
+const same = <_ extends true>() => true;
+
+describe('GraphQL output classes', () => {
+  it('are the inferred types of the contracts, field by field; the compiler says where they are not', () => {
+    expect([
+      same<Same<output.AgentObject, AgentView>>(),
+      same<Same<keyof output.AgentObject, keyof AgentView>>(),
+      same<Same<`${output.AgentStateName}`, AgentState>>(),
+      same<Same<output.AgentCountsObject, Record<AgentState, number>>>(),
+      same<Same<output.EventObject, EventView>>(),
+      same<Same<keyof output.EventObject, keyof EventView>>(),
+      same<Same<output.GroupObject, GroupView>>(),
+      same<Same<keyof output.GroupObject, keyof GroupView>>(),
+      same<Same<output.EnrolmentTokenObject, EnrolmentTokenView>>(),
+      same<Same<keyof output.EnrolmentTokenObject, keyof EnrolmentTokenView>>(),
+      same<Same<output.IssuedEnrolmentTokenObject, z.infer<typeof enrolmentTokenIssued>>>(),
+      same<Same<keyof output.UserObject, keyof z.infer<typeof currentUser>>>(),
+    ]).not.toContain(false);
+  });
+});
