@@ -1,11 +1,11 @@
 import '@mantine/core/styles.css';
 import './styles.css';
 import { createTheme, MantineProvider } from '@mantine/core';
-import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { RouterProvider } from '@tanstack/react-router';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
-import { ApiError } from './api/problem';
+import { ApiError, isSignedOut } from './api/problem';
 import { createAppRouter } from './router';
 
 const theme = createTheme({
@@ -16,6 +16,7 @@ const theme = createTheme({
 });
 
 const queryClient = new QueryClient({
+  queryCache: new QueryCache({ onError: (error) => void (isSignedOut(error) && toSignIn()) }),
   defaultOptions: {
     queries: {
       staleTime: 10_000,
@@ -26,6 +27,13 @@ const queryClient = new QueryClient({
 });
 
 const router = createAppRouter(queryClient);
+
+/** Whatever finds the session over leads to signing in, and from there back to the same page. */
+function toSignIn(): void {
+  const { pathname, href } = router.state.location;
+  if (pathname === '/sign-in') return;
+  void router.navigate({ to: '/sign-in', search: { next: href } });
+}
 
 const root = document.getElementById('root');
 if (root) {

@@ -3,6 +3,7 @@ import {
   createRootRouteWithContext,
   createRoute,
   createRouter,
+  Link,
   Outlet,
   redirect,
 } from '@tanstack/react-router';
@@ -11,6 +12,7 @@ import { AgentsPage } from './agents/agents-page';
 import { isSignedOut } from './api/problem';
 import { sessionQuery } from './api/queries';
 import { EventsPage } from './events/events-page';
+import { Empty } from './lists/empty';
 import { Failure } from './lists/failure';
 import { OrgShell } from './shell/org-shell';
 import { OrgsPage } from './shell/orgs-page';
@@ -23,6 +25,11 @@ interface Context {
 const root = createRootRouteWithContext<Context>()({
   component: Outlet,
   errorComponent: ({ error }) => <Failure error={error} />,
+  notFoundComponent: () => (
+    <Empty title="No such page" action={<Link to="/orgs">To the organisations</Link>}>
+      There is nothing under this address.
+    </Empty>
+  ),
 });
 
 const home = createRoute({
@@ -39,7 +46,7 @@ const signIn = createRoute({
   component: SignInPage,
   // Only a path of ours may be where signing in leads to.
   validateSearch: (search: Record<string, unknown>): { next?: string } =>
-    typeof search['next'] === 'string' && /^\/(?!\/)/.test(search['next']) ? { next: search['next'] } : {},
+    typeof search['next'] === 'string' && /^\/(?![/\\])/.test(search['next']) ? { next: search['next'] } : {},
 });
 
 const orgs = createRoute({

@@ -40,20 +40,32 @@ export function useLiveFleet(org: string): LiveState {
     ];
     let ended = false;
     let stop = () => {};
+    let later: ReturnType<typeof setTimeout> | undefined;
+    // A feed that ends while the page is open: the session is over, or the control plane had to let go.
+    const again = () => {
+      if (ended) return;
+      setState('lost');
+      void queryClient.invalidateQueries({ queryKey: ['session'] });
+      later = setTimeout(start, 1_000 + Math.random() * 4_000);
+    };
     const start = () => {
       stop = connection.subscribe<{ fleetChanged: FleetChange }>(
         { query: FLEET_CHANGED, variables: { org } },
         {
-          next: ({ data }) => data && apply(queryClient, org, data.fleetChanged),
-          error: () => setState('lost'),
-          // The server ends the feed when the session ended: asking for it again shows the sign-in page.
-          complete: () => void (ended || queryClient.invalidateQueries({ queryKey: ['session'] })),
+          next: ({ data }) => {
+            if (!data) return;
+            setState('live');
+            apply(queryClient, org, data.fleetChanged);
+          },
+          error: again,
+          complete: again,
         },
       );
     };
     start();
     return () => {
       ended = true;
+      clearTimeout(later);
       stop();
       for (const off of offs) off();
     };

@@ -108,7 +108,7 @@ function Instructions({
   readonly issued: Issued;
   readonly since: string;
 }) {
-  const line = `printf %s '${issued.token}' > enrol.token && npm run agent -- run --name my-agent --control-plane ${location.origin} --token-file enrol.token`;
+  const line = `(umask 077; printf %s '${issued.token}' > enrol.token) && npm run agent -- run --name my-agent --control-plane ${location.origin} --token-file enrol.token`;
   return (
     <Stack mt="lg">
       <Text size="sm">
@@ -121,7 +121,7 @@ function Instructions({
       <CopyButton value={line}>
         {({ copied, copy }) => (
           <Button variant="light" onClick={copy}>
-            {copied ? 'Copied' : 'Copy'}
+            <span aria-live="polite">{copied ? 'Copied' : 'Copy'}</span>
           </Button>
         )}
       </CopyButton>

@@ -1,7 +1,8 @@
 import { Anchor, Button, Code, Loader, Stack, Table, Text } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { eventsQuery } from '../api/queries';
+import { useMemo } from 'react';
+import { agentsQuery, eventsQuery } from '../api/queries';
 import type { FleetEvent } from '../api/types';
 import { Empty } from '../lists/empty';
 import { Failure } from '../lists/failure';
@@ -16,6 +17,7 @@ interface TimelineProps {
 /** What happened, newest first. */
 export function Timeline({ org, agentId, type }: TimelineProps) {
   const query = useInfiniteQuery(eventsQuery(org, { agentId, type }));
+  const names = useAgentNames(org);
   const events = query.data?.pages.flatMap((page) => page.edges.map(({ node }) => node)) ?? [];
   if (query.isPending) return <Loader />;
   if (query.isError) return <Failure error={query.error} title="The events could not be read" />;
@@ -51,7 +53,7 @@ export function Timeline({ org, agentId, type }: TimelineProps) {
           </Table.Thead>
           <Table.Tbody>
             {events.map((event) => (
-              <Row key={event.id} org={org} event={event} />
+              <Row key={event.id} org={org} event={event} names={names} />
             ))}
           </Table.Tbody>
         </Table>
@@ -69,7 +71,22 @@ export function Timeline({ org, agentId, type }: TimelineProps) {
   );
 }
 
-function Row({ org, event }: { readonly org: string; readonly event: FleetEvent }) {
+/** Of the first page of agents, which other pages keep in the cache anyway; whoever is not on it is shown by id. */
+function useAgentNames(org: string): ReadonlyMap<string, string> {
+  const { data } = useInfiniteQuery(agentsQuery(org, ''));
+  return useMemo(
+    () => new Map(data?.pages.flatMap((page) => page.agents.edges.map(({ node }) => [node.id, node.name]))),
+    [data],
+  );
+}
+
+interface RowProps {
+  readonly org: string;
+  readonly event: FleetEvent;
+  readonly names: ReadonlyMap<string, string>;
+}
+
+function Row({ org, event, names }: RowProps) {
   const type = (
     <Anchor component={Link} to={`/orgs/${org}/events?type=${event.type}`} size="sm">
       {event.type}
@@ -88,10 +105,10 @@ function Row({ org, event }: { readonly org: string; readonly event: FleetEvent 
             component={Link}
             to={`/orgs/${org}/agents/${event.actor}`}
             size="xs"
-            ff="monospace"
+            title={event.actor}
             style={{ whiteSpace: 'nowrap' }}
           >
-            {short(event.actor)}
+            {names.get(event.actor) ?? short(event.actor)}
           </Anchor>
         ) : (
           <Text size="xs" ff="monospace" style={{ whiteSpace: 'nowrap' }}>

@@ -1,4 +1,4 @@
-import { Anchor, AppShell, Badge, Button, Group, NativeSelect, Text } from '@mantine/core';
+import { Alert, Anchor, AppShell, Badge, Button, Group, NativeSelect, Text } from '@mantine/core';
 import { useMutation, useQueryClient, useSuspenseQuery } from '@tanstack/react-query';
 import { Link, Outlet, useNavigate, useParams } from '@tanstack/react-router';
 import { useLiveFleet } from '../api/live';
@@ -8,7 +8,7 @@ import { rest } from '../api/rest';
 const LIVE = {
   connecting: { color: 'gray', text: 'connecting' },
   live: { color: 'teal', text: 'live' },
-  lost: { color: 'orange', text: 'reconnecting, what you see may be old' },
+  lost: { color: 'orange', text: 'reconnecting' },
 } as const;
 
 /** Frame of every page of an organisation, with its live connection. */
@@ -43,7 +43,7 @@ export function OrgShell() {
                 })
               }
             />
-            <Group component="nav" gap="md" wrap="nowrap">
+            <Group component="nav" aria-label="Main" gap="md" wrap="nowrap">
               <Anchor component={Link} to={`/orgs/${org}/agents`} size="sm">
                 Agents
               </Anchor>
@@ -72,6 +72,11 @@ export function OrgShell() {
         </Group>
       </AppShell.Header>
       <AppShell.Main>
+        {live === 'lost' && (
+          <Alert color="orange" mb="md" data-testid="stale" title="What you see may be old">
+            The live connection was lost. It is tried again by itself.
+          </Alert>
+        )}
         <Outlet />
       </AppShell.Main>
     </AppShell>

@@ -23,6 +23,7 @@ export function SignInPage() {
   });
   const submit = (event: FormEvent) => {
     event.preventDefault();
+    if (signIn.isPending) return;
     signIn.mutate();
   };
   return (
