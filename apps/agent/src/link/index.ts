@@ -13,7 +13,7 @@ import { Renewal } from './renewal.js';
 import { sync } from './sync.js';
 import { Upload } from './upload.js';
 
-export type { Link, LinkConfig, LinkHost, LinkLogger, LinkStatus } from './host.js';
+export type { Link, LinkHost } from './host.js';
 
 /** Seams for tests and the simulator; an agent needs none of them. */
 export interface LinkSeams {
