@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { AgentStatus } from '@keyfleet/contracts/http';
 import { type Clock, isKeyfleetError } from '@keyfleet/kernel';
 import { type Logger, type Metrics, type Operations, startOperations } from '@keyfleet/platform';
+import { SELF } from './access/caller.js';
 import { ensureRootKey } from './access/root-key.js';
 import { type Api, startApi } from './api/server.js';
 import { LocalTls } from './api/tls.js';
@@ -15,7 +16,6 @@ import { Maintenance } from './maintenance.js';
 import { watchVault } from './metrics.js';
 import { type AgentVault, createVault } from './vault/create.js';
 import { fileKeyProvider } from './vault/seal.js';
-import { SELF } from './access/caller.js';
 
 export interface RunningAgent {
   readonly url: string;

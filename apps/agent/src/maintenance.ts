@@ -1,5 +1,5 @@
-import { isKeyfleetError } from '@keyfleet/kernel';
 import type { Clock } from '@keyfleet/kernel';
+import { isKeyfleetError } from '@keyfleet/kernel';
 import type { Logger } from '@keyfleet/platform';
 import type { AgentVault } from './vault/create.js';
 

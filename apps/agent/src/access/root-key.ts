@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { toTimestamp } from '@keyfleet/kernel';
+import { lineOf } from '../audit/trail.js';
 import { writePrivateFile } from '../files.js';
 import type { VaultStorage } from '../storage/port.js';
-import { lineOf } from '../audit/trail.js';
 import { apiKeyFor, newApiKey } from './api-key.js';
 import { SELF } from './caller.js';
 

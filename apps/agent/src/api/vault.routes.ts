@@ -1,11 +1,11 @@
 import { principal, secretPath, timestamp } from '@keyfleet/contracts';
-import type { AgentStatus } from '@keyfleet/contracts/http';
 import { SECRET_ACTIONS, usageRow } from '@keyfleet/contracts/events';
+import type { AgentStatus } from '@keyfleet/contracts/http';
 import { KeyfleetError } from '@keyfleet/kernel';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import type { AgentVault } from '../vault/create.js';
 import { onRecord } from '../vault/authorise.js';
+import type { AgentVault } from '../vault/create.js';
 import { cursor, fromCursor, limit, toCursor } from './context.js';
 
 const auditQuery = z.strictObject({

@@ -1,5 +1,5 @@
 import { UsageReported } from '@keyfleet/contracts/events';
-import { isKeyfleetError, type Clock, toTimestamp } from '@keyfleet/kernel';
+import { type Clock, isKeyfleetError, toTimestamp } from '@keyfleet/kernel';
 import type { NameGuard } from '../names/guard.js';
 import type { PreparedEvent, UsageMinute, VaultStorage } from '../storage/port.js';
 import { prepareEvent } from './prepare.js';

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { agentInbox, agentSubject, type AgentSubjectKind } from '@keyfleet/contracts/messages';
+import { type AgentSubjectKind, agentInbox, agentSubject } from '@keyfleet/contracts/messages';
 import { type BrokerIdentity, type BrokerOptions, connectNats } from '@keyfleet/messaging';
 import type { NatsConnection, Status } from '@nats-io/transport-node';
 import type { Broker } from './broker.js';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { systemClock, newId } from '@keyfleet/platform';
+import { newId, systemClock } from '@keyfleet/platform';
 import { startFaultProxy, waitFor } from '@keyfleet/testing';
 import type { Link } from './host.js';
 import type { StoredIdentity } from './identity/store.js';

@@ -20,7 +20,6 @@ describe('GraphQL output classes', () => {
     expect([
       same<Same<output.AgentObject, AgentView>>(),
       same<Same<keyof output.AgentObject, keyof AgentView>>(),
-      same<Same<`${output.AgentStateName}`, AgentState>>(),
       same<Same<output.AgentCountsObject, Record<AgentState, number>>>(),
       same<Same<output.EventObject, EventView>>(),
       same<Same<keyof output.EventObject, keyof EventView>>(),

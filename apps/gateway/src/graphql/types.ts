@@ -1,15 +1,16 @@
-import type { AgentView, EnrolmentTokenView, EventView, GroupView } from '@keyfleet/contracts/http';
+import {
+  AGENT_STATES,
+  type AgentView,
+  type EnrolmentTokenView,
+  type EventView,
+  type GroupView,
+} from '@keyfleet/contracts/http';
 import { Field, ID, Int, ObjectType, registerEnumType } from '@nestjs/graphql';
 import { JsonObject } from './json.scalar.js';
 
 /** Output classes: the one allowed second shape. `types.spec.ts` ties each to its schema's inferred type. */
 
-export enum AgentStateName {
-  online = 'online',
-  offline = 'offline',
-  unknown = 'unknown',
-  revoked = 'revoked',
-}
+const AgentStateName = Object.fromEntries(AGENT_STATES.map((state) => [state, state]));
 registerEnumType(AgentStateName, { name: 'AgentState' });
 
 @ObjectType('PolicyVersion')

@@ -1,6 +1,6 @@
+import { hash } from 'node:crypto';
 import { parseAgentSubject } from '@keyfleet/contracts/messages';
 import { sha256Hex } from '@keyfleet/crypto';
-import { hash } from 'node:crypto';
 
 export const QUARANTINE_REASONS = [
   'subject',

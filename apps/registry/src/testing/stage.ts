@@ -1,4 +1,4 @@
-import { type Permission, PERMISSIONS } from '@keyfleet/contracts';
+import { PERMISSIONS, type Permission } from '@keyfleet/contracts';
 import type { CommandMeta } from '@keyfleet/contracts/messages';
 import { createCertificateRequest } from '@keyfleet/crypto';
 import { createInMemoryEventStore } from '@keyfleet/event-store/in-memory';

@@ -1,8 +1,8 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createPostgresEventStore } from '@keyfleet/event-store/postgres';
 import type { EventStore, RecordedEvent } from '@keyfleet/event-store';
+import { createPostgresEventStore } from '@keyfleet/event-store/postgres';
 import { type FaultProxy, startFaultProxy, waitFor } from '@keyfleet/testing';
 import { askAgent, Client, type EventRow } from '../../e2e/client.js';
 import { Stack } from '../../e2e/stack.js';

@@ -5,8 +5,8 @@ import {
   type Heartbeat,
   heartbeat,
   type JournalEntry,
-  journalBatch,
   type JournalReply,
+  journalBatch,
   type SyncReply,
 } from '@keyfleet/contracts';
 import { type AgentIdentity, enrolRequest, renewRequest } from '@keyfleet/contracts/http';

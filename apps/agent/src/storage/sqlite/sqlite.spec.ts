@@ -2,9 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TestClock } from '@keyfleet/testing';
-import { line, put } from '../samples.contract.js';
+import { key, line, put } from '../samples.contract.js';
 import { describeStorage, type StorageSubject } from '../storage.contract.js';
-import { key } from '../samples.contract.js';
 import { openSqlite } from './open.js';
 
 const root = mkdtempSync(join(tmpdir(), 'keyfleet-sqlite-'));

@@ -134,16 +134,14 @@ describe('the directory', () => {
             .constantFrom('UserActivated' as const, 'UserDisabled' as const)
             .map((type): Fact => ({ type, v: 1, data: { userId: deriveId('usr', name) }, orgId: A })),
         ),
-      fc
-        .constantFrom(A, B)
-        .map(
-          (orgId): Fact => ({
-            type: 'RoleDefined',
-            v: 1,
-            data: { orgId, role: 'auditor', permissions: [] },
-            orgId,
-          }),
-        ),
+      fc.constantFrom(A, B).map(
+        (orgId): Fact => ({
+          type: 'RoleDefined',
+          v: 1,
+          data: { orgId, role: 'auditor', permissions: [] },
+          orgId,
+        }),
+      ),
       fc
         .constantFrom(...tokens)
         .map((tokenId): Fact => ({ type: 'ApiTokenRevoked', v: 1, data: { tokenId, orgId: A }, orgId: A })),
