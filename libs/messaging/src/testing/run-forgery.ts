@@ -140,6 +140,8 @@ async function runSubscribe(stage: Stage, forgery: ForgedSubscribe): Promise<Out
 async function runReply(stage: Stage, witness: Witness, forgery: ForgedReply): Promise<Outcome> {
   const { forger, cast } = stage;
   const [forged, honest] = [marker(), marker()];
+  // What was said on that subject before, a bait of another forgery perhaps, has been heard once this is answered.
+  await stage.witness.flush();
   const before = witness.messagesOn(forgery.reply);
   forger.publish(forgery.subject, JSON.stringify({ marker: forged }), { reply: forgery.reply });
   // A beat is never answered; that it arrives is its twin. What asks gets an answer with its marker in it.
