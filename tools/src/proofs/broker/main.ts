@@ -1,8 +1,8 @@
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { Progress } from '../../launcher/progress.js';
+import { seeded } from '../random.js';
 import { proveAuthorities, proveProduct } from './parts.js';
-import { seeded } from './random.js';
 
 const USAGE = `npm run proof:broker [-- --seed N --scale X]
 

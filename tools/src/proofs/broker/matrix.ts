@@ -1,7 +1,7 @@
 import type { Drop, OnDropped } from '@keyfleet/messaging';
 import { forgeries, type Outcome, runForgery, Witness } from '@keyfleet/messaging/testing';
+import { shuffled } from '../random.js';
 import type { BrokerAccess, ProofAgent } from './broker-access.js';
-import { shuffled } from './random.js';
 
 export interface MatrixResult {
   readonly operations: number;

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Stack } from '../../e2e/stack.js';
-import { shuffled } from '../broker/random.js';
+import { shuffled } from '../random.js';
 
 /** Places in the life of a batch where ingest can be told to die; see KEYFLEET_FAILPOINTS. */
 export const FAILPOINTS = [

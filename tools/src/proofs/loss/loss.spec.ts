@@ -1,5 +1,5 @@
 import { temporaryDirectory } from '@keyfleet/testing';
-import { seeded } from '../broker/random.js';
+import { seeded } from '../random.js';
 import { proveNoLoss } from './proof.js';
 
 /** The proof itself is `npm run proof:loss`; this keeps it working, small. */
