@@ -12,6 +12,16 @@ export {
 } from './servers/postgres.js';
 export { temporaryDirectory } from './servers/run.js';
 export { type ServiceOptions, type ServiceProcess, startService } from './servers/service.js';
+export { type Simulator, type SimulatorOptions, startSimulator } from './simulator/client.js';
+export type {
+  AgentChoice,
+  SimulatedAgent,
+  SimulatorAnswer,
+  SimulatorCommand,
+  SimulatorReport,
+  SimulatorRequest,
+  SimulatorSettings,
+} from './simulator/protocol.js';
 export { sameDistribution, sameTiming } from './statistics.js';
 export { TestClock } from './test-clock.js';
 export { type WaitOptions, waitFor } from './wait-for.js';
