@@ -1,0 +1,6 @@
+import { append } from './append.js';
+import { appendBatch } from './append-batch.js';
+import type { Bench } from './bench.js';
+
+/** In the order of the table. */
+export const BENCHES: readonly Bench[] = [append, appendBatch];
