@@ -26,6 +26,8 @@ const MAX_GROUP_EVENTS = 2 * MAX_APPEND_EVENTS;
 const MAX_GROUP_BYTES = 4 * 1024 * 1024;
 /** While one group is written the next is prepared by the server and waits for the lock. */
 export const LANES = 2;
+/** From so many on, callers who all wait at once are parted between the lanes: else they move as one and one lane rests. */
+const PARTED_FROM = 16;
 
 /** Group commit: what is asked for while a group is under way is the next group. Nobody waits for one to fill. */
 export class Appender {
@@ -62,7 +64,7 @@ export class Appender {
 
   #pump(): void {
     while (this.#lanes < LANES && this.#waiting.length > 0) {
-      const group = this.#takeGroup();
+      const group = this.#takeGroup(this.#share());
       this.#lanes += 1;
       void this.#write(group).finally(() => {
         this.#lanes -= 1;
@@ -72,15 +74,23 @@ export class Appender {
     if (this.#lanes === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 
+  #share(): number {
+    const { length } = this.#waiting;
+    return this.#lanes === 0 && length >= PARTED_FROM ? Math.ceil(length / LANES) : length;
+  }
+
   /** A stream may occur in a group once; the next append to it waits for the next group. */
-  #takeGroup(): Waiting[] {
+  #takeGroup(most: number): Waiting[] {
     const group: Waiting[] = [];
     const left: Waiting[] = [];
     const streams = new Set<string>();
     const taken = { events: 0, bytes: 0 };
     for (const [index, waiting] of this.#waiting.entries()) {
       const { stream, events, bytes } = waiting.append;
-      const fits = taken.events + events.length <= MAX_GROUP_EVENTS && taken.bytes + bytes <= MAX_GROUP_BYTES;
+      const fits =
+        group.length < most &&
+        taken.events + events.length <= MAX_GROUP_EVENTS &&
+        taken.bytes + bytes <= MAX_GROUP_BYTES;
       if (!fits && group.length > 0) {
         left.push(...this.#waiting.slice(index));
         break;
