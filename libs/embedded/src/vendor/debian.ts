@@ -7,18 +7,25 @@ import type { FoundServer, Progress } from './found-server.js';
 
 const run = promisify(execFile);
 
+/** Where in a package its program is. */
+export interface Program {
+  readonly folders: readonly string[];
+  readonly file: string;
+}
+
+const BIN_FOLDERS = ['usr/bin', 'usr/sbin', 'bin', 'sbin'];
+
 /** Downloads a package and what it needs beyond the installed ones, and unpacks it; nothing is installed, no service starts, no root. */
 export async function unpackDebianPackage(
   name: string,
   directory: string,
   onProgress: Progress,
+  { folders, file }: Program = { folders: BIN_FOLDERS, file: name },
 ): Promise<FoundServer> {
   const root = join(directory, 'root');
   if (!existsSync(root)) await unpack(name, directory, onProgress);
-  const path = ['usr/bin', 'usr/sbin', 'bin', 'sbin']
-    .map((folder) => join(root, folder, name))
-    .find((file) => existsSync(file));
-  if (!path) throw new Error(`the package ${name} holds no ${name}`);
+  const path = folders.map((folder) => join(root, folder, file)).find((found) => existsSync(found));
+  if (!path) throw new Error(`the package ${name} holds no ${file}`);
   return { path, env: { LD_LIBRARY_PATH: libraryFolders(root).join(':') } };
 }
 
