@@ -23,6 +23,7 @@ export {
 export { announceChanges, announceReset } from './projections/announce.js';
 export { type HostOptions, hostProjections, type ProjectionHost } from './projections/host.js';
 export { type ParkedStream, parkedStreams } from './projections/park.js';
+export { requestRebuild } from './projections/rebuilds.js';
 export { type ReplayOptions, type ReplayResult, replayParked } from './projections/replay.js';
 export { type RunOptions, type RunStep, rebuildProjection, runProjection } from './projections/run.js';
 export { projectionsMigrations } from './projections/schema.js';

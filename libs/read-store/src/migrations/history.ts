@@ -25,14 +25,15 @@ export class MigrationDivergedError extends Error {
   }
 }
 
-interface Applied {
+/** One that ran, as the history has it; those of an owner in the order they ran. */
+export interface AppliedMigration {
   readonly owner: string;
   readonly name: string;
   readonly hash: string;
 }
 
-export async function readHistory(sql: Executor): Promise<Applied[]> {
-  return sql<Applied[]>`select owner, name, hash from migrations.applied order by owner, ordinal`;
+export async function readHistory(sql: Executor): Promise<AppliedMigration[]> {
+  return sql<AppliedMigration[]>`select owner, name, hash from migrations.applied order by owner, ordinal`;
 }
 
 /**
@@ -41,7 +42,7 @@ export async function readHistory(sql: Executor): Promise<Applied[]> {
  */
 export async function missingOf(
   set: MigrationSet,
-  history: readonly Applied[],
+  history: readonly AppliedMigration[],
   { newer }: { readonly newer: boolean },
 ): Promise<readonly Migration[]> {
   const ran = history.filter(({ owner }) => owner === set.owner);

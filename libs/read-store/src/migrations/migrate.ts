@@ -1,12 +1,24 @@
 import { closeSql, createSql, type Executor, type Sql, transaction } from '@keyfleet/postgres';
 import { fingerprint } from './fingerprint.js';
-import { type Migration, type MigrationSet, missingOf, readHistory } from './history.js';
+import {
+  type AppliedMigration,
+  type Migration,
+  MigrationDivergedError,
+  type MigrationSet,
+  missingOf,
+  readHistory,
+} from './history.js';
 
 export interface MigrateOptions {
   /** As kf_owner. */
   readonly ownerUrl: string;
   /** In the order they run. */
   readonly sets: readonly MigrationSet[];
+  /**
+   * Runs only what had run elsewhere: rows of that release are loaded next. MigrationDivergedError, and nothing ran,
+   * where it had run something this build does not have.
+   */
+  readonly upTo?: readonly AppliedMigration[];
   readonly onApplied?: (owner: string, name: string) => void;
 }
 
@@ -17,7 +29,8 @@ const LOCK = 7_214_066_631n;
  * Brings the whole database up to date, one transaction per migration, and returns how many ran.
  * MigrationDivergedError, and nothing ran, where history and sets differ.
  */
-export async function migrate({ ownerUrl, sets, onApplied }: MigrateOptions): Promise<number> {
+export async function migrate({ ownerUrl, upTo, onApplied, ...given }: MigrateOptions): Promise<number> {
+  const sets = upTo ? await cutOff(given.sets, upTo) : given.sets;
   const sql = createSql({
     url: ownerUrl,
     applicationName: 'keyfleet-migrate',
@@ -44,6 +57,21 @@ export async function migrate({ ownerUrl, sets, onApplied }: MigrateOptions): Pr
   } finally {
     await closeSql(sql);
   }
+}
+
+async function cutOff(
+  sets: readonly MigrationSet[],
+  upTo: readonly AppliedMigration[],
+): Promise<readonly MigrationSet[]> {
+  const owners = new Set(sets.map(({ owner }) => owner));
+  const stranger = upTo.find(({ owner }) => !owners.has(owner));
+  if (stranger) throw new MigrationDivergedError(`${stranger.owner}/${stranger.name} is not of this build.`);
+  return Promise.all(
+    sets.map(async (set) => {
+      const missing = await missingOf(set, upTo, { newer: false });
+      return { ...set, migrations: set.migrations.slice(0, set.migrations.length - missing.length) };
+    }),
+  );
 }
 
 /** Every role of the installation may ask how far the database is. */

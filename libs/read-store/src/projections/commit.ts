@@ -1,6 +1,6 @@
 import type { Position, RecordedEvent } from '@keyfleet/event-store';
 import { type Executor, type Sql, transaction } from '@keyfleet/postgres';
-import { type Projection, type ProjectionContext, physicalName } from '../projection.js';
+import type { Projection, ProjectionContext } from '../projection.js';
 import { announceChanges } from './announce.js';
 import type { Lease } from './lease.js';
 
@@ -33,13 +33,23 @@ export async function commitStep(
   step: Step,
 ): Promise<number> {
   return transaction(sql, async (tx) => {
-    const { parked, state } = await enter(tx, projection, lease, step);
+    const { parked, state, tables } = await enter(tx, projection, lease, step);
     const events = parked.size === 0 ? step.events : step.events.filter(({ stream }) => !parked.has(stream));
-    const changes = events.length === 0 ? [] : await projection.apply(events, contextOf(projection, tx));
+    const changes =
+      events.length === 0 ? [] : await projection.apply(events, contextOf(projection, tx, tables));
     await advance(tx, projection, step);
     if (state === 'current') await announceChanges(tx, projection.name, changes, step.to);
     return events.length;
   });
+}
+
+/** Logical name of each table → its physical one; a rebuild changes it while workers run. */
+export type Physical = Readonly<Record<string, string>>;
+
+interface Entered {
+  readonly parked: ReadonlySet<string>;
+  readonly state: VersionState;
+  readonly tables: Physical;
 }
 
 /**
@@ -52,7 +62,7 @@ export async function enter(
   { name, version }: Projection,
   lease: Lease,
   step: Step,
-): Promise<{ readonly parked: ReadonlySet<string>; readonly state: VersionState }> {
+): Promise<Entered> {
   // A crash may lose this commit with its checkpoint, never one of them: it is done again.
   const held = await tx`
     select set_config('synchronous_commit', 'off', true) from projections.leases
@@ -60,13 +70,20 @@ export async function enter(
     for share`;
   if (held.length === 0) throw new FencedError(name);
   const streams = [...new Set(step.events.map(({ stream }) => stream))];
-  const [found] = await tx<{ state: VersionState; parked: string[] }[]>`
+  const [found] = await tx<{ state: VersionState; parked: string[]; tables: Physical }[]>`
     select state, array(
       select stream from projections.parked_streams
-      where projection = ${name} and version = ${version} and stream = any(${streams}::text[])) as parked
+      where projection = ${name} and version = ${version} and stream = any(${streams}::text[])) as parked,
+      (select jsonb_object_agg(logical, physical) from projections.tables
+       where projection = ${name} and version = ${version}) as tables
     from projections.checkpoints where projection = ${name} and version = ${version}`;
-  if (!found) throw new FencedError(name);
-  return { parked: new Set(found.parked), state: found.state };
+  if (!found || isReplaced(version, found.state)) throw new FencedError(name);
+  return { parked: new Set(found.parked), state: found.state, tables: found.tables };
+}
+
+/** A rebuild ends when its tables have become those of the version. */
+function isReplaced(version: number, state: VersionState): boolean {
+  return version < 0 && state !== 'building';
 }
 
 export async function advance(tx: Executor, { name, version }: Projection, step: Step): Promise<void> {
@@ -76,13 +93,17 @@ export async function advance(tx: Executor, { name, version }: Projection, step:
   if (moved.length === 0) throw new FencedError(name);
 }
 
-export function contextOf(projection: Projection, tx: Executor): ProjectionContext {
-  const known = new Set(projection.tables.map(({ name }) => name));
+export function contextOf(
+  { name: projection }: Projection,
+  tx: Executor,
+  tables: Physical,
+): ProjectionContext {
   return {
     tx,
     table: (name) => {
-      if (!known.has(name)) throw new TypeError(`${projection.name} has no table ${name}`);
-      return physicalName(name, projection.version);
+      const physical = tables[name];
+      if (!physical) throw new TypeError(`${projection} has no table ${name}`);
+      return physical;
     },
   };
 }

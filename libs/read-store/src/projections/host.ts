@@ -3,15 +3,17 @@ import type { Sql } from '@keyfleet/postgres';
 import type { Projection } from '../projection.js';
 import { Permits } from './permits.js';
 import { codeOf } from './poison.js';
+import { carryOutRebuilds, type RebuildsOptions } from './rebuilds.js';
 import { type RunOptions, type RunStep, runProjection } from './run.js';
 
 export interface HostOptions
-  extends Pick<RunOptions, 'leaseTtlMs' | 'renewEveryMs' | 'retryMs' | 'switchEveryMs' | 'batchSize'> {
+  extends Pick<RunOptions, 'leaseTtlMs' | 'renewEveryMs' | 'retryMs' | 'switchEveryMs' | 'batchSize'>,
+    Pick<RebuildsOptions, 'rebuildLookMs'> {
   /** As kf_worker; each projection uses up to three connections at a time, two of them in transactions. */
   readonly sql: Sql;
   readonly store: EventStore;
   readonly projections: readonly Projection[];
-  /** For metrics, logs and alerts. */
+  /** For metrics, logs and alerts. A rebuild's name is the projection's and ` (rebuild)`. */
   readonly onStep?: (projection: string, step: RunStep) => void;
   /** New versions built at once; 1 by default. */
   readonly maxRebuilds?: number;
@@ -47,6 +49,7 @@ export function hostProjections(options: HostOptions): ProjectionHost {
       onStep: (step) => note(projection.name, step),
     }),
   );
+  const rebuilds = carryOutRebuilds({ ...shared, projections, building, signal, onStep: note });
   const goal = new Goal(options);
   return {
     trouble: () =>
@@ -56,7 +59,7 @@ export function hostProjections(options: HostOptions): ProjectionHost {
     caughtUp: () => goal.reached(),
     close: async () => {
       controller.abort();
-      await Promise.all(runs);
+      await Promise.all([...runs, rebuilds]);
     },
   };
 }

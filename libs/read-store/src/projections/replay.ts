@@ -2,7 +2,7 @@ import type { EventStore, Position, RecordedEvent } from '@keyfleet/event-store'
 import { type Executor, type Sql, transaction } from '@keyfleet/postgres';
 import type { Change, Projection } from '../projection.js';
 import { announceChanges } from './announce.js';
-import { contextOf, type VersionState } from './commit.js';
+import { contextOf, type Physical, type VersionState } from './commit.js';
 import { codeOf, isPoison } from './poison.js';
 
 export interface ReplayOptions {
@@ -46,14 +46,17 @@ async function replay(tx: Executor, options: ReplayOptions): Promise<ReplayResul
     delete from projections.parked_streams
     where projection = ${name} and version = ${version} and stream = ${options.stream} returning from_revision`;
   if (!parked) return { outcome: 'not-parked' };
-  const [checkpoint] = await tx<{ position: Position; state: VersionState }[]>`
-    select position, state from projections.checkpoints where projection = ${name} and version = ${version}`;
+  const [checkpoint] = await tx<{ position: Position; state: VersionState; tables: Physical }[]>`
+    select position, state, (select jsonb_object_agg(logical, physical) from projections.tables
+      where projection = ${name} and version = ${version}) as tables
+    from projections.checkpoints where projection = ${name} and version = ${version}`;
   if (!checkpoint) return { outcome: 'not-parked' };
+  const context = contextOf(options.projection, tx, checkpoint.tables);
   const changes: Change[] = [];
   let applied = 0;
   for await (const events of waiting(options, parked.from_revision, checkpoint.position)) {
     if (events.length === 0) continue;
-    changes.push(...(await options.projection.apply(events, contextOf(options.projection, tx))));
+    changes.push(...(await options.projection.apply(events, context)));
     applied += events.length;
   }
   if (checkpoint.state === 'current') await announceChanges(tx, name, changes, checkpoint.position);

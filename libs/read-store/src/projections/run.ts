@@ -6,6 +6,7 @@ import { FencedError, type VersionState } from './commit.js';
 import { acquireLease, type Lease, type LeaseOptions, releaseLease, renewLease } from './lease.js';
 import { pause } from './pause.js';
 import type { Permits } from './permits.js';
+import { replaceWhenLevel } from './replace.js';
 import { type SwitcherOptions, switchWhenLevel } from './switch.js';
 import { type ProjectionStep, Worker, type WorkerOptions } from './worker.js';
 
@@ -133,8 +134,9 @@ async function work(held: Held, onStep: (step: ProjectionStep) => void): Promise
 }
 
 function keepSwitched(held: Held): Promise<void> {
-  const { onStep, switchEveryMs: everyMs } = held;
-  return switchWhenLevel({ ...held, everyMs, onSwitched: () => onStep?.({ kind: 'switched' }) });
+  const { onStep, switchEveryMs: everyMs, projection } = held;
+  const switcher = { ...held, everyMs, onSwitched: () => onStep?.({ kind: 'switched' }) };
+  return projection.version < 0 ? replaceWhenLevel(switcher) : switchWhenLevel(switcher);
 }
 
 function leaseOptions({ sql, projection, holder, leaseTtlMs: ttlMs }: RunOptions): LeaseOptions {

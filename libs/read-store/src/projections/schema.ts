@@ -1,4 +1,5 @@
 import type { Migration } from '../migrations/history.js';
+import { REBUILD_FUNCTIONS } from './schema-rebuild.js';
 
 /**
  * Checkpoints, leases and parked streams of every projection. Workers write rows and nothing else: views are made and
@@ -93,4 +94,5 @@ const FUNCTIONS = `
 
 export const projectionsMigrations: readonly Migration[] = [
   { name: '0001_projections', up: `${TABLES}\n${FUNCTIONS}` },
+  { name: '0002_rebuilds', up: REBUILD_FUNCTIONS },
 ];

@@ -26,10 +26,10 @@ interface Version {
 }
 
 /** Readers wait at most this long for a switch, well below the second after which the server looks for deadlocks. */
-const LOCK_TIMEOUT = '100ms';
+export const LOCK_TIMEOUT = '100ms';
 /** How long the worker of the version in use may be kept waiting for the new one to draw level. */
-const LEVEL_WITHIN_MS = 500;
-const LOOK_AGAIN_MS = 10;
+export const LEVEL_WITHIN_MS = 500;
+export const LOOK_AGAIN_MS = 10;
 
 /**
  * Makes a version the one that is read, in one transaction, as soon as readers would see nothing older than before;
@@ -53,7 +53,7 @@ interface Seen {
   readonly position: Position | null | undefined;
 }
 
-const PASSING = new Set<unknown>(['unavailable', 'conflict']);
+export const PASSING: ReadonlySet<unknown> = new Set<unknown>(['unavailable', 'conflict']);
 
 /** Level with where the other was a moment ago, it is near enough to take the last step under locks. */
 async function look(options: SwitcherOptions, { position: before }: Seen): Promise<Seen> {

@@ -15,6 +15,8 @@ export type ProjectionStep =
       readonly position: Position;
       /** Of the newest event of the batch: how old it is now is the lag. `null` where only the checkpoint moved. */
       readonly recordedAt: string | null;
+      /** What the transaction took. */
+      readonly seconds: number;
     }
   | { readonly kind: 'retry'; readonly stream: string; readonly type: string; readonly code: string }
   /** An alert: this stream's rows stand still until `replayParked`. */
@@ -98,9 +100,12 @@ export class Worker {
 
   async #commit(events: readonly RecordedEvent[], to: Position): Promise<void> {
     const { sql, projection, lease, onStep } = this.#options;
+    const began = performance.now();
     const applied = await commitStep(sql, projection, lease, { events, from: this.#position, to });
     this.#position = to;
-    onStep({ kind: 'applied', events: applied, position: to, recordedAt: events.at(-1)?.recordedAt ?? null });
+    const recordedAt = events.at(-1)?.recordedAt ?? null;
+    const seconds = (performance.now() - began) / 1_000;
+    onStep({ kind: 'applied', events: applied, position: to, recordedAt, seconds });
   }
 
   async #park(event: RecordedEvent, to: Position, code: string): Promise<void> {
