@@ -13,6 +13,7 @@ import {
   nestLogger,
   startOperations,
   systemClock,
+  testTimeFromEnvironment,
 } from '@keyfleet/platform';
 import { closeSql, createSql, type Sql } from '@keyfleet/postgres';
 import { hostProjections, waitForMigrations } from '@keyfleet/read-store';
@@ -188,8 +189,11 @@ async function listen({ store, worker, opened, window, port }: Listening): Promi
   // Of one broker the canaries take the way of the beats themselves.
   const canaries = config.nats.url.length > 1 ? connectNodes(brokerOptions('registry canary')) : undefined;
   shutdown.onShutdown('canary brokers', () => canaries?.close());
+  // In proofs detection alone lives faster; certificates and all else stay on real time.
+  const time = testTimeFromEnvironment(process.env);
   const liveness = await startLiveness({
     ...common,
+    ...(time && { clock: time.clock, pace: time }),
     nats: beatNats,
     nodes: canaries?.nodes,
     installationId,

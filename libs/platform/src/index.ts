@@ -24,3 +24,9 @@ export {
   parseTraceparent,
   type TraceContext,
 } from './operations/tracing.js';
+export {
+  type TestTime,
+  testTime,
+  testTimeFactor,
+  testTimeFromEnvironment,
+} from './test-time.js';

@@ -37,7 +37,12 @@ export function startNodeProcess(options: NodeProcessOptions): Promise<ManagedPr
 }
 
 const PASSED_ON = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS'];
-const PASSED_ON_FOR_PROOFS = ['KEYFLEET_FAILPOINTS'];
+const PASSED_ON_FOR_PROOFS = [
+  'KEYFLEET_FAILPOINTS',
+  'KEYFLEET_TEST_TIME_FACTOR',
+  'KEYFLEET_TEST_TIME_BEGAN_AT',
+  'KEYFLEET_TEST_TIME_STEP_FILE',
+];
 
 function inherited(): Record<string, string> {
   const names = [...PASSED_ON, ...PASSED_ON_FOR_PROOFS];

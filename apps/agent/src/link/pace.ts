@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-
-const VARIABLE = 'KEYFLEET_TEST_TIME_FACTOR';
+import { testTimeFactor } from '@keyfleet/platform';
 
 /** How fast the link's own time passes: proofs run days in minutes. Nothing but waiting is changed by it. */
 export interface Pace {
@@ -22,15 +21,9 @@ export function pace(factor = 1): Pace {
   };
 }
 
-/** The factor of the environment; 1 without one. Throws where it is set in production or is no number from 1 on. */
+/** As fast as the environment asks. Throws where it does in production or asks for what is no number from 1 on. */
 export function paceFromEnvironment(env: NodeJS.ProcessEnv): Pace {
-  const text = env[VARIABLE];
-  if (!text) return pace();
-  if (env['NODE_ENV'] === 'production')
-    throw new Error(`${VARIABLE} is set, and NODE_ENV is production: it is for proofs only.`);
-  const factor = Number(text);
-  if (!Number.isFinite(factor) || factor < 1) throw new Error(`${VARIABLE} must be a number from 1 on.`);
-  return pace(factor);
+  return pace(testTimeFactor(env));
 }
 
 /** Anywhere in the window: many who wait for the same thing do not come back together. */

@@ -1,3 +1,4 @@
+import { createMetrics } from '@keyfleet/platform';
 import { heartbeatOf } from './testing/agents.js';
 import { cut, LivenessWorld, type TestReplica } from './testing/world.js';
 
@@ -71,6 +72,23 @@ describe('honest blindness', () => {
     replica.database.heal();
     await world.pass(60, replica);
     await expectOnePause('store-away', from, to);
+  });
+
+  it('F2: while a look hangs in a database that does not answer, the metric does not stay at the last good one', async () => {
+    const metrics = createMetrics({ service: 'spec', version: '1', runtime: false });
+    const watcher = await world.replica({ metrics });
+    await world.pass(60, watcher, replica);
+    const text = () => metrics.registry.metrics();
+    expect(await text()).toMatch(/^keyfleet_detection_covered 1$/m);
+    expect(await text()).not.toMatch(/^keyfleet_detection_paused\{/m);
+    watcher.database.set({ mode: 'silence' });
+    const hangs = watcher.liveness.watch();
+    world.clock.advance(25_000);
+    expect(await text()).toMatch(/^keyfleet_detection_covered 0$/m);
+    expect(await text()).toMatch(/^keyfleet_detection_paused\{reason="sweep-gap"\} 1$/m);
+    watcher.database.heal();
+    await hangs;
+    await watcher.close();
   });
 
   it('F2: ten minutes without any registry are one pause', async () => {

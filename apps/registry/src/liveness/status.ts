@@ -1,7 +1,7 @@
 import { type Clock, toTimestamp } from '@keyfleet/kernel';
 import type { Logger } from '@keyfleet/platform';
-import { type Coverage, TOLERANCE_MS } from '@keyfleet/registry/liveness';
-import type { LivenessMetrics } from './metrics.js';
+import { type Coverage, type PauseReason, TOLERANCE_MS } from '@keyfleet/registry/liveness';
+import type { DetectionReading, LivenessMetrics } from './metrics.js';
 
 export interface StatusOptions {
   readonly clock: Clock;
@@ -19,6 +19,13 @@ export class DetectionStatus {
 
   constructor(options: StatusOptions) {
     this.#options = options;
+    options.metrics.detection(() => this.reading());
+  }
+
+  reading(): DetectionReading {
+    const { covered } = this;
+    const coveredSeconds = (this.#coverage?.coveredMs ?? 0) / 1_000;
+    return { covered, coveredSeconds, reason: covered ? null : this.#reason() };
   }
 
   looked(coverage: Coverage): void {
@@ -41,16 +48,23 @@ export class DetectionStatus {
   /** For `/readyz`: why silence would not be noticed now. */
   problem(): string | undefined {
     if (this.covered) return undefined;
-    if (this.#failed || !this.#coverage) return 'blind: the database does not answer';
+    if (this.#failed) return 'blind: the database does not answer';
+    if (!this.#coverage) return 'blind: no look yet';
     const { reason, pausedSince, goodSince } = this.#coverage;
     const since = pausedSince === null ? '' : ` since ${toTimestamp(pausedSince)}`;
     return `blind${since}: ${reason ?? 'no look for too long'}${goodSince === null ? '' : ', resuming'}`;
   }
 
+  #reason(): PauseReason {
+    if (this.#failed) return 'store-away';
+    if (!this.#coverage) return 'starting';
+    // What the row says was true when it was read; since then nobody here could look.
+    return this.#coverage.watching ? 'sweep-gap' : (this.#coverage.reason ?? 'sweep-gap');
+  }
+
   #tell(): void {
-    const { logger, metrics } = this.#options;
+    const { logger } = this.#options;
     const covered = this.covered;
-    metrics.covered(covered, (this.#coverage?.coveredMs ?? 0) / 1_000);
     if (this.#told === covered) return;
     if (covered) logger.info('Detection is covered: silence of agents would be noticed');
     // The first seconds of a process are no news.

@@ -1,8 +1,8 @@
 import { createPostgresEventStore } from '@keyfleet/event-store/postgres';
+import { testTime } from '@keyfleet/platform';
 import { createSql } from '@keyfleet/postgres';
 import { connect } from '@nats-io/transport-node';
 import { startLiveness } from '../liveness.js';
-import { testTime } from './test-time.js';
 
 export interface ReplicaProcessOptions {
   readonly workerUrl: string;
@@ -17,6 +17,7 @@ export interface ReplicaProcessOptions {
 /** One registry replica as a process of its own, to be killed and frozen; tells its parent of each look it took. */
 async function runReplica(options: ReplicaProcessOptions): Promise<void> {
   const { workerUrl, storeUrl, natsUrl, installationId, replicaId, factor, beganAt } = options;
+  const time = testTime({ factor, beganAt });
   const nats = await connect({ servers: natsUrl, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
   const say = (text: string) => process.stderr.write(`${replicaId} ${text}\n`);
   await startLiveness({
@@ -30,7 +31,8 @@ async function runReplica(options: ReplicaProcessOptions): Promise<void> {
     onStep: (step) => {
       if (step.kind === 'watched') process.send?.({ watching: step.detection.coverage.watching });
     },
-    ...testTime(factor, beganAt),
+    clock: time.clock,
+    pace: time,
   });
   process.once('disconnect', () => process.exit(0));
 }
