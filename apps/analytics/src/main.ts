@@ -4,12 +4,26 @@ import {
   eventsProjection,
 } from '@keyfleet/analytics/read-model';
 import { createPostgresEventStore } from '@keyfleet/event-store/postgres';
-import { createLogger, createMetrics, createShutdown, loadConfig, startOperations } from '@keyfleet/platform';
+import {
+  createLogger,
+  createMetrics,
+  createShutdown,
+  loadConfig,
+  startOperations,
+  systemClock,
+} from '@keyfleet/platform';
 import { closeSql, createSql } from '@keyfleet/postgres';
 import { hostProjections, projectionsMigrations, waitForMigrations } from '@keyfleet/read-store';
+import {
+  BrokerMetrics,
+  certificateMetrics,
+  clockMetrics,
+  poolMetrics,
+  projectionMetrics,
+  storeMetrics,
+} from '@keyfleet/telemetry';
 import { connectBroker } from './broker.js';
 import { type AnalyticsConfig, analyticsConfig } from './config.js';
-import { projectionMetrics } from './projection-metrics.js';
 
 const SERVICE = { service: 'analytics', version: '0.1.0' };
 
@@ -24,6 +38,9 @@ await start(config).catch((err: unknown) => {
 
 async function start({ database, nats, operations: place }: AnalyticsConfig): Promise<void> {
   const metrics = createMetrics(SERVICE);
+  clockMetrics(metrics, systemClock);
+  certificateMetrics(metrics, { ca: nats.caFile, service: nats.certFile });
+  const brokerMetrics = new BrokerMetrics(metrics);
   const operations = await startOperations({ ...place, registry: metrics.registry });
   shutdown.onShutdown('operations', () => operations.close());
   let phase: string | undefined = 'waiting for the migrations';
@@ -32,13 +49,17 @@ async function start({ database, nats, operations: place }: AnalyticsConfig): Pr
   shutdown.onShutdown('database', () => closeSql(sql));
   const sets = [{ owner: 'projections', migrations: projectionsMigrations }, analyticsMigrations];
   await waitForMigrations({ sql, sets, signal: shutdown.signal });
-  const store = createPostgresEventStore({ url: database.storeUrl, name: 'keyfleet-analytics' });
+  const store = createPostgresEventStore({
+    url: database.storeUrl,
+    name: 'keyfleet-analytics',
+    onStep: storeMetrics(metrics),
+  });
   shutdown.onShutdown('event store', () => store.close());
+  poolMetrics(metrics, [sql]);
+  const projecting = { sql, store, projections: [eventsProjection, agentHistoryProjection] };
   const host = hostProjections({
-    sql,
-    store,
-    projections: [eventsProjection, agentHistoryProjection],
-    onStep: projectionMetrics(metrics, logger),
+    ...projecting,
+    onStep: projectionMetrics({ ...projecting, metrics, logger }),
   });
   shutdown.onShutdown('projections', () => host.close());
   operations.addCheck('projections', () => host.trouble());
@@ -47,6 +68,7 @@ async function start({ database, nats, operations: place }: AnalyticsConfig): Pr
   phase = 'waiting for the broker';
   const broker = await connectBroker(nats);
   shutdown.onShutdown('broker', () => broker.close());
+  brokerMetrics.follow(broker, 'analytics');
   operations.addCheck('broker', () => broker.flush());
   phase = undefined;
   shutdown.onShutdown('readiness', () => operations.setDraining());

@@ -1,6 +1,21 @@
 import { createPostgresEventStore } from '@keyfleet/event-store/postgres';
-import { createLogger, createMetrics, createShutdown, loadConfig, startOperations } from '@keyfleet/platform';
+import {
+  createLogger,
+  createMetrics,
+  createShutdown,
+  loadConfig,
+  startOperations,
+  systemClock,
+} from '@keyfleet/platform';
 import { closeSql, createSql } from '@keyfleet/postgres';
+import {
+  BrokerMetrics,
+  certificateMetrics,
+  clockMetrics,
+  poolMetrics,
+  redisMetrics,
+  storeMetrics,
+} from '@keyfleet/telemetry';
 import { connectBroker } from './broker.js';
 import { type PolicyConfig, policyConfig } from './config.js';
 import { admitQueue, openQueue } from './queue.js';
@@ -19,6 +34,9 @@ await start(config).catch((err: unknown) => {
 /** Connects to everything this service works with and says whether it is there. It answers no command yet. */
 async function start({ database, redis, nats, operations: place }: PolicyConfig): Promise<void> {
   const metrics = createMetrics(SERVICE);
+  clockMetrics(metrics, systemClock);
+  certificateMetrics(metrics, { ca: nats.caFile, service: nats.certFile });
+  const brokerMetrics = new BrokerMetrics(metrics);
   const operations = await startOperations({ ...place, registry: metrics.registry });
   shutdown.onShutdown('operations', () => operations.close());
   let phase: string | undefined = 'connecting';
@@ -26,16 +44,23 @@ async function start({ database, redis, nats, operations: place }: PolicyConfig)
   const sql = createSql({ url: database.workerUrl, applicationName: 'keyfleet-policy', max: 2 });
   shutdown.onShutdown('database', () => closeSql(sql));
   operations.addCheck('database', () => sql`select 1`.then(() => undefined));
-  const store = createPostgresEventStore({ url: database.storeUrl, name: 'keyfleet-policy' });
+  poolMetrics(metrics, [sql]);
+  const store = createPostgresEventStore({
+    url: database.storeUrl,
+    name: 'keyfleet-policy',
+    onStep: storeMetrics(metrics),
+  });
   shutdown.onShutdown('event store', () => store.close());
   operations.addCheck('event store', () => store.headPosition().then(() => undefined));
   const queue = { url: redis.url, logger, signal: shutdown.signal };
   const jobs = openQueue(queue);
   shutdown.onShutdown('redis', () => jobs.disconnect());
   operations.addCheck('redis', () => jobs.ping().then(() => undefined));
+  redisMetrics({ metrics, redis: jobs });
   await admitQueue(jobs, queue);
   const broker = await connectBroker(nats);
   shutdown.onShutdown('broker', () => broker.close());
+  brokerMetrics.follow(broker, 'policy');
   operations.addCheck('broker', () => broker.flush());
   phase = undefined;
   shutdown.onShutdown('readiness', () => operations.setDraining());

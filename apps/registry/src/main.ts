@@ -23,12 +23,21 @@ import {
   groupsProjection,
   watchedAgents,
 } from '@keyfleet/registry/read-model';
+import {
+  BrokerMetrics,
+  certificateMetrics,
+  clockMetrics,
+  handledCommands,
+  poolMetrics,
+  projectionMetrics,
+  storeMetrics,
+} from '@keyfleet/telemetry';
 import { NestFactory } from '@nestjs/core';
+import { authorityMetrics } from './authority/metrics.js';
 import { type OpenAuthority, openAuthority } from './authority/open.js';
 import { type RegistryConfig, registryConfig, replicaId, sessionLimits } from './config.js';
 import { fleetSize } from './database/fleet-size.js';
 import { REGISTRY_MIGRATIONS } from './database/migration-sets.js';
-import { droppedMessages } from './dropped-messages.js';
 import { StoredEnrolmentSecrets } from './enrolment/enrolment-secrets.js';
 import { StoredRenewalNonces } from './enrolment/renewal-nonces.js';
 import { keepHouse } from './housekeeping.js';
@@ -36,7 +45,6 @@ import { createIdentity } from './identity/identity.js';
 import { startIngest } from './ingest/start.js';
 import { startLiveness } from './liveness/liveness.js';
 import { connectNodes } from './liveness/watch/nodes.js';
-import { projectionMetrics } from './projection-metrics.js';
 import { RegistryModule, type RegistryParts } from './registry.module.js';
 import { reconnectWindowMs } from './sync/sync.js';
 
@@ -54,6 +62,7 @@ const { value: config } = loadConfig(registryConfig);
 const logger = createLogger(SERVICE);
 const shutdown = createShutdown({ logger });
 const metrics = createMetrics(SERVICE);
+const brokerMetrics = new BrokerMetrics(metrics);
 const clock = systemClock;
 await start().catch((err: unknown) => {
   if (shutdown.signal.aborted) return undefined;
@@ -67,7 +76,14 @@ async function start(): Promise<void> {
   let phase: string | undefined = 'waiting for the migrations';
   operations.addCheck('started', () => phase);
   const { worker, identitySql } = await openDatabases(config);
-  const store = createPostgresEventStore({ url: config.database.storeUrl, name: 'keyfleet-registry' });
+  clockMetrics(metrics, clock);
+  certificateMetrics(metrics, { ca: config.nats.caFile, service: config.nats.certFile });
+  poolMetrics(metrics, [worker, identitySql]);
+  const store = createPostgresEventStore({
+    url: config.database.storeUrl,
+    name: 'keyfleet-registry',
+    onStep: storeMetrics(metrics),
+  });
   shutdown.onShutdown('event store', () => store.close());
   operations.addCheck('database', () => worker`select 1`.then(() => undefined));
 
@@ -84,11 +100,10 @@ async function start(): Promise<void> {
   const identity = createIdentity({ sql: identitySql, clock, store, limits });
   const { authority } = opened;
 
+  const projecting = { sql: worker, store, projections: PROJECTIONS };
   const host = hostProjections({
-    sql: worker,
-    store,
-    projections: PROJECTIONS,
-    onStep: projectionMetrics(metrics, logger),
+    ...projecting,
+    onStep: projectionMetrics({ ...projecting, metrics, logger }),
   });
   shutdown.onShutdown('projections', () => host.close());
   operations.addCheck('projections', () => host.trouble());
@@ -104,6 +119,7 @@ async function start(): Promise<void> {
     reconnectWindowMs: window,
     concurrency: config.enrolment.concurrency,
     onError: (err, subject) => logger.error({ err, subject }, 'A command failed in a way of its own'),
+    onHandled: handledCommands(metrics),
   });
   const { signal } = shutdown;
   const sessions = identity.sessions;
@@ -126,6 +142,7 @@ async function openDatabases({ database }: RegistryConfig): Promise<{ worker: Sq
 }
 
 async function openKeys({ authority, nats }: RegistryConfig, worker: Sql): Promise<OpenAuthority> {
+  const measured = authorityMetrics(metrics, () => clock.now());
   const opened = await openAuthority({
     directory: authority.directory,
     sql: worker,
@@ -134,8 +151,12 @@ async function openKeys({ authority, nats }: RegistryConfig, worker: Sql): Promi
     clock,
     production: process.env.NODE_ENV === 'production',
     allowUnsafeBroker: nats.allowUnsafeVersion,
-    onError: (err) => logger.warn({ err }, 'The broker could not be told of revocations; it is tried again'),
-    onResult: (_, takenOver) => {
+    onError: (err) => {
+      measured.onError();
+      logger.warn({ err }, 'The broker could not be told of revocations; it is tried again');
+    },
+    onResult: (result, takenOver) => {
+      measured.onResult(result, takenOver);
       if (takenOver > 0) logger.warn({ takenOver }, 'The broker knew of revocations that the table had lost');
     },
   });
@@ -168,9 +189,10 @@ interface Listening {
 /** Beats and journals come by the thousand, so they have connections without Nest in between. */
 async function listen({ store, worker, opened, window, port }: Listening): Promise<() => string | undefined> {
   const { authority, installationId } = opened;
-  const onDropped = droppedMessages(metrics);
+  const { onDropped } = brokerMetrics;
   const ingestNats = await connectNats(brokerOptions('registry ingest'));
   shutdown.onShutdown('ingest broker', () => ingestNats.close());
+  brokerMetrics.follow(ingestNats, 'ingest');
   const common = { sql: worker, store, clock, logger, onDropped };
   const ingest = startIngest({
     ...common,
@@ -186,6 +208,7 @@ async function listen({ store, worker, opened, window, port }: Listening): Promi
   shutdown.onShutdown('ingest', () => ingest.close());
   const beatNats = await connectNats(brokerOptions('registry liveness'));
   shutdown.onShutdown('liveness broker', () => beatNats.close());
+  brokerMetrics.follow(beatNats, 'liveness');
   // Of one broker the canaries take the way of the beats themselves.
   const canaries = config.nats.url.length > 1 ? connectNodes(brokerOptions('registry canary')) : undefined;
   shutdown.onShutdown('canary brokers', () => canaries?.close());
@@ -209,7 +232,7 @@ async function answerCommands(parts: RegistryParts): Promise<void> {
   const strategy = new GuardedNatsServer({
     service: 'registry',
     broker: brokerOptions('registry'),
-    onDropped: droppedMessages(metrics),
+    onDropped: brokerMetrics.onDropped,
   });
   const app = await NestFactory.createMicroservice(RegistryModule.with(parts), {
     strategy,

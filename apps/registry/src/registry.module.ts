@@ -30,6 +30,7 @@ export interface RegistryParts extends HandlerParts {
   /** Enrolments, and renewals, at once in this process. */
   readonly concurrency: number;
   readonly onError: ResponderOptions['onError'];
+  readonly onHandled?: ResponderOptions['onHandled'];
 }
 
 @Module({})
@@ -53,7 +54,7 @@ export class RegistryModule {
         GroupsNats,
       ],
       providers: [
-        { provide: RESPONDER_OPTIONS, useValue: { onError: parts.onError } },
+        { provide: RESPONDER_OPTIONS, useValue: { onError: parts.onError, onHandled: parts.onHandled } },
         { provide: SignInCommands, useValue: identity.signIn },
         { provide: OrganisationCommands, useValue: identity.organisations },
         { provide: UserCommands, useValue: identity.users },

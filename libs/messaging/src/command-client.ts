@@ -85,7 +85,8 @@ function isReply(value: unknown): value is CommandReply {
   return value.ok === true ? 'data' in value : value.ok === false && 'error' in value;
 }
 
-function withTrace(meta: CommandMeta): CommandMeta {
+/** Under the span of now, where there is one: what the command makes happen is remembered as its work. */
+export function withTrace(meta: CommandMeta): CommandMeta {
   const carrier: { traceparent?: string } = {};
   propagation.inject(context.active(), carrier);
   return carrier.traceparent ? { ...meta, traceparent: carrier.traceparent } : meta;

@@ -8,7 +8,7 @@ import {
 import { type ErrorPointer, isKeyfleetError, KeyfleetError } from '@keyfleet/kernel';
 import { context, propagation, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { z } from 'zod';
-import type { CommandAnswer } from './command-client.js';
+import { type CommandAnswer, withTrace } from './command-client.js';
 
 const tracer = trace.getTracer('@keyfleet/messaging');
 
@@ -18,6 +18,14 @@ export type CommandResponder = (message: unknown) => Promise<CommandReply>;
 export interface HandleCommandOptions {
   /** Told what was thrown where it was none of ours; the caller learns only `internal.error`. */
   readonly onError?: (error: unknown, subject: string) => void;
+  /** Told of each command once it is answered; `code` where it was refused or failed. */
+  readonly onHandled?: (handled: HandledCommand) => void;
+}
+
+export interface HandledCommand {
+  readonly subject: string;
+  readonly code: string | undefined;
+  readonly seconds: number;
 }
 
 /**
@@ -34,21 +42,29 @@ export function handleCommand<Request extends z.ZodType, Reply extends z.ZodType
   const run = async (message: unknown): Promise<CommandReply> => {
     const outer = envelope.safeParse(message);
     if (!outer.success) throw new KeyfleetError('request.malformed');
-    const { meta } = outer.data;
+    const meta = withTrace(outer.data.meta);
     const request = contract.request.safeParse(outer.data.data);
     if (!request.success) throw new KeyfleetError('request.invalid', { errors: pointersOf(request.error) });
     const { data, position, revision } = await handler(request.data, meta);
     return { ok: true, data, ...(position && { position }), ...(revision && { revision }) };
   };
+  const answer = async (message: unknown, span: Span): Promise<CommandReply> => {
+    try {
+      return await run(message);
+    } catch (error) {
+      span.setStatus({ code: SpanStatusCode.ERROR });
+      if (!isKeyfleetError(error)) options.onError?.(error, contract.subject);
+      return { ok: false, error: failureOf(error) };
+    }
+  };
+  const { subject } = contract;
   return (message) =>
-    traced(contract.subject, message, async (span) => {
-      try {
-        return await run(message);
-      } catch (error) {
-        span.setStatus({ code: SpanStatusCode.ERROR });
-        if (!isKeyfleetError(error)) options.onError?.(error, contract.subject);
-        return { ok: false, error: failureOf(error) };
-      }
+    traced(subject, message, async (span) => {
+      const started = performance.now();
+      const reply = await answer(message, span);
+      const code = reply.ok ? undefined : reply.error.code;
+      options.onHandled?.({ subject, code, seconds: (performance.now() - started) / 1_000 });
+      return reply;
     });
 }
 

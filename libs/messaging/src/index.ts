@@ -45,6 +45,7 @@ export { type CommandAnswer, type CommandClient, createCommandClient } from './c
 export {
   type CommandResponder,
   type HandleCommandOptions,
+  type HandledCommand,
   handleCommand,
   pointersOf,
 } from './command-handler.js';

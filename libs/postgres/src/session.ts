@@ -34,6 +34,11 @@ export class Session {
     outcome.catch(() => this.#lose());
   }
 
+  /** Settles when the connection was given back or lost. */
+  get ended(): Promise<unknown> {
+    return this.#outcome;
+  }
+
   /** Opens a transaction on a connection of its own; `characteristics` may follow BEGIN, for example `read only`. */
   static async begin(pool: postgres.Sql<Types>, characteristics = ''): Promise<Session> {
     const opened = Promise.withResolvers<Executor>();

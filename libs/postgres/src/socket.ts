@@ -52,6 +52,10 @@ export class Sockets {
     this.#silenceMs = silenceMs;
   }
 
+  get size(): number {
+    return this.#open.size;
+  }
+
   /** One connection attempt after the other, over all hosts of the URL in turn. Never throws: errors come as events. */
   readonly connect = ({ host, port, path }: Target): SettledSocket => {
     const socket = new SettledSocket((closed) => this.#open.delete(closed));

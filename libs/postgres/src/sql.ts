@@ -19,6 +19,8 @@ export interface SqlOptions {
   readonly connectTimeoutMs?: number;
 }
 
+const DEFAULT_MAX = 10;
+
 /**
  * A pool of connections, made as statements need them, and as many again for transactions. Times are RFC 3339 text,
  * 64-bit integers bigint, and a lost connection is always a rejected statement.
@@ -26,7 +28,7 @@ export interface SqlOptions {
  */
 export function createSql(options: SqlOptions): Sql {
   const pool = open(options);
-  pools.set(pool.sql, { ...pool, options });
+  pools.set(pool.sql, { ...pool, options, transactions: { open: 0, waiting: 0 } });
   return pool.sql;
 }
 
@@ -48,11 +50,64 @@ interface Pool {
  * Transactions have connections of their own: on a shared one the client may send BEGIN behind other statements
  * without reserving it, and these would then run inside the transaction.
  */
-const pools = new WeakMap<Sql, Pool & { readonly options: SqlOptions; forTransactions?: Pool }>();
+const pools = new WeakMap<Sql, Entry>();
 
-export function transactionPool(sql: Sql): Sql {
+interface Entry extends Pool {
+  readonly options: SqlOptions;
+  readonly transactions: { open: number; waiting: number };
+  forTransactions?: Pool;
+}
+
+/** How much of a pool is in use; transactions have as many connections again. */
+export interface PoolUse {
+  /** As `applicationName`. */
+  readonly name: string;
+  /** Connections at most, of each kind. */
+  readonly max: number;
+  /** Connections open for statements, and for transactions. */
+  readonly connections: { readonly statements: number; readonly transactions: number };
+  /** Transactions that hold a connection, and those that wait for one. */
+  readonly transactions: { readonly open: number; readonly waiting: number };
+}
+
+export function poolUse(sql: Sql): PoolUse {
+  const { options, sockets, forTransactions, transactions } = entryOf(sql);
+  return {
+    name: options.applicationName,
+    max: options.max ?? DEFAULT_MAX,
+    connections: { statements: sockets?.size ?? 0, transactions: forTransactions?.sockets?.size ?? 0 },
+    transactions: { ...transactions },
+  };
+}
+
+/** Counts a transaction from when it asks for a connection until it gives it back. */
+export async function counted<T extends { readonly ended: Promise<unknown> }>(
+  sql: Sql,
+  begin: () => Promise<T>,
+): Promise<T> {
+  const { transactions } = entryOf(sql);
+  transactions.waiting += 1;
+  try {
+    const session = await begin();
+    transactions.open += 1;
+    const end = (): void => {
+      transactions.open -= 1;
+    };
+    session.ended.then(end, end);
+    return session;
+  } finally {
+    transactions.waiting -= 1;
+  }
+}
+
+function entryOf(sql: Sql): Entry {
   const entry = pools.get(sql);
   if (!entry) throw new TypeError('Transactions need a pool made by createSql.');
+  return entry;
+}
+
+export function transactionPool(sql: Sql): Sql {
+  const entry = entryOf(sql);
   entry.forTransactions ??= open(entry.options);
   return entry.forTransactions.sql;
 }
@@ -67,7 +122,7 @@ export function open(options: SqlOptions, hooks: Hooks = {}): Required<Pool> {
   const statementTimeoutMs = options.statementTimeoutMs ?? 30_000;
   const sockets = new Sockets(statementTimeoutMs && statementTimeoutMs + ANSWER_WITHIN_MS);
   const sql: unknown = postgres(options.url, {
-    max: options.max ?? 10,
+    max: options.max ?? DEFAULT_MAX,
     connect_timeout: Math.ceil((options.connectTimeoutMs ?? 10_000) / 1000),
     backoff: secondsBeforeAttempt,
     types: TYPES,

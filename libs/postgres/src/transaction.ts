@@ -1,5 +1,5 @@
 import { type Executor, Session } from './session.js';
-import { type Sql, transactionPool } from './sql.js';
+import { counted, type Sql, transactionPool } from './sql.js';
 
 export interface TransactionOptions {
   readonly isolation?: 'read committed' | 'repeatable read' | 'serializable';
@@ -12,7 +12,7 @@ export function beginTransaction(sql: Sql, options: TransactionOptions = {}): Pr
     options.isolation && `isolation level ${options.isolation}`,
     options.readOnly && 'read only',
   ];
-  return Session.begin(transactionPool(sql), characteristics.filter(Boolean).join(' '));
+  return counted(sql, () => Session.begin(transactionPool(sql), characteristics.filter(Boolean).join(' ')));
 }
 
 /**

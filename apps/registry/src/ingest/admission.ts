@@ -47,6 +47,11 @@ export class Admission {
     return this.#waiting.live.length >= waiting.live && this.#waiting.backlog.length >= waiting.backlog;
   }
 
+  /** For metrics. */
+  load(traffic: Traffic): { readonly active: number; readonly waiting: number } {
+    return { active: this.#active[traffic], waiting: this.#waiting[traffic].length };
+  }
+
   retryAfterMs(traffic: Traffic): number {
     return Math.ceil(RETRY_MS[traffic] * (0.5 + this.#random()));
   }

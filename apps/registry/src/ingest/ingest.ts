@@ -12,7 +12,7 @@ import { type ReadBatch, readBatch } from './batch.js';
 import type { Epochs } from './epochs.js';
 import { examineEntries, linkOf, type PlacedEntry } from './examine.js';
 import type { JournalHead, Journals } from './journals.js';
-import { type IngestMetrics, NO_METRICS, type Outcome } from './metrics.js';
+import { type IngestMetrics, NO_METRICS, type Outcome, type Stage } from './metrics.js';
 import { type Placement, place } from './placement.js';
 import { type Quarantine, type QuarantineReason, quarantined } from './quarantine.js';
 
@@ -72,11 +72,14 @@ export class Ingest {
     try {
       if (this.#admission.full) return busy(this.#admission.retryAfterMs('live'));
       await failpoint('ingest.received');
+      const stages = this.#stages();
       const read = readBatch(subject, bytes);
+      stages('read');
       if ('reason' in read) return await this.#quarantine(subject, bytes, read.reason, read.pointers);
       const entered = this.#admission.enter(read.traffic);
       if ('retryAfterMs' in entered) return busy(entered.retryAfterMs);
       const leave = await entered;
+      stages('wait');
       try {
         return await this.#take(read, subject, bytes);
       } finally {
@@ -89,8 +92,20 @@ export class Ingest {
     }
   }
 
+  /** Each call says which stage has just ended. */
+  #stages(): (stage: Stage) => void {
+    const { clock } = this.#options;
+    let before = clock.monotonic();
+    return (stage) => {
+      const now = clock.monotonic();
+      this.#metrics.stage(stage, (now - before) / 1_000);
+      before = now;
+    };
+  }
+
   async #take(read: ReadBatch, subject: string, bytes: Uint8Array): Promise<Answer> {
     const { from, batch } = read;
+    const stages = this.#stages();
     const record = await this.#options.agents.find(from.agentId);
     if (!record || record.orgId !== from.orgId) return refusal('refused-identity', 'agent.unknown');
     if (record.revoked) return refusal('refused-identity', 'agent.revoked');
@@ -101,9 +116,11 @@ export class Ingest {
       this.#metrics.quarantined('signature');
       return refusal('refused-identity', 'agent.signature-invalid');
     }
+    stages('verify');
     const receivedAt = toTimestamp(this.#options.clock.now());
     const owner = { orgId: record.orgId, agentId: record.agentId, epoch: batch.epoch, receivedAt };
     const entries = examineEntries(batch.entries, owner);
+    stages('examine');
     if ('unplaceable' in entries) return this.#quarantine(subject, bytes, 'chain', [entries.unplaceable]);
     await failpoint('ingest.validated');
     return this.#settle({ ...read, record, entries });
@@ -128,13 +145,16 @@ export class Ingest {
     const { journals, epochs } = this.#options;
     // The store was restored from a time before this epoch: only sync can tell how to go on.
     if (epoch > record.epoch) return refusal('conflict', 'resource.conflict');
+    const stages = this.#stages();
     const placement = await place({ journals, record, epoch, entries });
+    stages('place');
     if (placement.kind === 'append') return this.#append(batch, placement);
     if (placement.kind === 'stored') return stored('repeated', epoch, entries.at(-1) as PlacedEntry);
     if (placement.kind === 'behind') return behind(epoch, placement.head);
     if (epochs.tooMany(record)) return busy(TOO_MANY_FORKS_MS * (0.5 + Math.random()));
     const forkedAt = (entries[placement.index] as PlacedEntry).seq;
     const fork = await epochs.fork(record, epoch, forkedAt);
+    if (fork) this.#metrics.newEpoch('fork');
     return fork && { outcome: 'forked', reply: fork };
   }
 
@@ -148,6 +168,7 @@ export class Ingest {
     const first = fresh[0] as PlacedEntry;
     const last = fresh.at(-1) as PlacedEntry;
     await failpoint('ingest.before-append');
+    const stages = this.#stages();
     const append = {
       stream: journalStream(record.agentId, record.epoch),
       expectedRevision: first.seq === 1 ? ('no-stream' as const) : BigInt(first.seq - 2),
@@ -157,6 +178,7 @@ export class Ingest {
       journals.forget(record);
       throw error;
     });
+    stages('append');
     await failpoint('ingest.after-append');
     if (result.outcome === 'conflict') {
       journals.forget(record);

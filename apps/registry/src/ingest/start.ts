@@ -11,7 +11,7 @@ import { StoredAgents } from './agents.js';
 import { Epochs } from './epochs.js';
 import { Ingest } from './ingest.js';
 import { Journals } from './journals.js';
-import { ingestMetrics } from './metrics.js';
+import { ingestMetrics, NO_METRICS, watchAdmission } from './metrics.js';
 import { PolledRevocations } from './polled-revocations.js';
 import { SqlQuarantine } from './sql-quarantine.js';
 
@@ -47,12 +47,11 @@ export function startIngest(options: IngestServiceOptions): IngestService {
   const quarantine = new SqlQuarantine(sql, clock);
   const onError = (err: unknown) => logger.error({ err }, 'Ingest met something it did not expect');
   const common = { store, agents, journals, epochs, quarantine, clock, onError };
-  const ingest = new Ingest({
-    ...common,
-    admission: new Admission(options.admission),
-    ...(options.metrics && { metrics: ingestMetrics(options.metrics) }),
-  });
-  const sync = new Sync({ ...common, announcements });
+  const admission = new Admission(options.admission);
+  const metrics = options.metrics ? ingestMetrics(options.metrics) : NO_METRICS;
+  if (options.metrics) watchAdmission(options.metrics, admission);
+  const ingest = new Ingest({ ...common, admission, metrics });
+  const sync = new Sync({ ...common, announcements, metrics });
 
   const underWay = new Set<Promise<object>>();
   const track = (work: Promise<object>): Promise<object> => {

@@ -70,6 +70,7 @@ class RunningLiveness implements Liveness {
     this.#sweeper = new Sweeper({ sql, store, clock, facts: this.#facts, metrics, failpoint });
     const onChange = (tx: Parameters<typeof notifyDetection>[0]) => notifyDetection(tx, installationId);
     this.#watcher = new Watcher({ sql, store, clock, installationId, replicaId, canaries, onChange });
+    metrics.waiting(() => this.waiting);
     this.#beats = this.#listen();
   }
 

@@ -17,6 +17,8 @@ export interface LivenessMetrics {
   flushed(seconds: number): void;
   swept(seconds: number): void;
   recorded(type: string, count: number): void;
+  /** Asked at each scrape, as below: agents with beats that are not written yet. */
+  waiting(read: () => number): void;
   /** Asked at each scrape: a look that hangs must not leave the last good answer standing. */
   detection(read: () => DetectionReading): void;
 }
@@ -26,6 +28,7 @@ export const NO_METRICS: LivenessMetrics = {
   flushed: () => {},
   swept: () => {},
   recorded: () => {},
+  waiting: () => {},
   detection: () => {},
 };
 
@@ -57,6 +60,15 @@ export function livenessMetrics(metrics: Metrics): LivenessMetrics {
     flushed: (took) => flush.observe(took),
     swept: (took) => sweep.observe(took),
     recorded: (type, count) => facts.inc({ type }, count),
+    waiting: (read) => {
+      metrics.gauge({
+        name: 'keyfleet_liveness_beats_waiting',
+        help: 'Agents with beats that are not written yet.',
+        collect() {
+          this.set(read());
+        },
+      });
+    },
     detection: (read) => detectionGauges(metrics, read),
   };
 }

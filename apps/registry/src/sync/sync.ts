@@ -6,6 +6,7 @@ import type { AgentRecord } from '../ingest/agent-record.js';
 import type { AgentDirectory } from '../ingest/agents.js';
 import type { Epochs } from '../ingest/epochs.js';
 import type { JournalHead, Journals } from '../ingest/journals.js';
+import type { IngestMetrics } from '../ingest/metrics.js';
 import { pointersOf } from '../ingest/pointers.js';
 import { type Quarantine, quarantined } from '../ingest/quarantine.js';
 
@@ -26,6 +27,7 @@ export interface SyncOptions {
   readonly quarantine: Quarantine;
   readonly announcements: Announcements;
   readonly clock: Clock;
+  readonly metrics?: Pick<IngestMetrics, 'newEpoch'>;
   readonly onError?: (error: unknown) => void;
 }
 
@@ -139,6 +141,7 @@ export class Sync {
     if (this.#options.epochs.tooMany(record)) return 'later';
     const started = await this.#options.epochs.gap(record, gap);
     if (!started) return undefined;
+    this.#options.metrics?.newEpoch('gap');
     const { epoch, prev } = started;
     return { epoch, watermark: { seq: 0, hash: prev }, prev, rechainFrom: request.oldestSeq };
   }

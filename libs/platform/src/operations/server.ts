@@ -36,8 +36,11 @@ export async function startOperations(options: OperationsOptions): Promise<Opera
   const timeoutMs = options.checkTimeoutMs ?? 2_000;
   let draining = false;
 
+  const runChecks = (): Promise<CheckResult[]> =>
+    Promise.all([...checks].map(([name, check]) => runCheck(name, check, timeoutMs)));
+
   const readiness = async (): Promise<{ status: number; body: unknown }> => {
-    const results = await Promise.all([...checks].map(([name, check]) => runCheck(name, check, timeoutMs)));
+    const results = await runChecks();
     const failing = results.filter(({ ok }) => !ok).map(({ name }) => name);
     const ready = !draining && failing.length === 0;
     const state = draining ? 'draining' : ready ? 'ready' : 'not ready';
@@ -52,8 +55,10 @@ export async function startOperations(options: OperationsOptions): Promise<Opera
       const { status, body } = await readiness();
       send(response, status, body);
     } else if (path === '/metrics') {
-      const text = await options.registry.metrics();
-      response.writeHead(200, { 'content-type': options.registry.contentType }).end(text);
+      const [text, results] = await Promise.all([options.registry.metrics(), runChecks()]);
+      response
+        .writeHead(200, { 'content-type': options.registry.contentType })
+        .end(`${text.trimEnd()}\n\n${checksText(results)}`);
     } else send(response, 404, { status: 'not found', paths: ['/livez', '/readyz', '/metrics'] });
   };
 
@@ -75,6 +80,14 @@ export async function startOperations(options: OperationsOptions): Promise<Opera
         server.closeAllConnections();
       }),
   };
+}
+
+/** The checks of `/readyz` as metrics, so that an alert can name what is not. */
+function checksText(results: readonly CheckResult[]): string {
+  const lines = results.map(
+    ({ name, ok }) => `keyfleet_check_ok{check="${name.replaceAll(' ', '-')}"} ${ok ? 1 : 0}`,
+  );
+  return `# HELP keyfleet_check_ok 1 while a check of /readyz passes.\n# TYPE keyfleet_check_ok gauge\n${lines.join('\n')}\n`;
 }
 
 function listen(server: ReturnType<typeof createServer>, port: number, host: string): Promise<number> {
