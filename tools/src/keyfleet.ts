@@ -1,17 +1,24 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { backupCommand } from './backup/cli.js';
 import { askLauncher } from './launcher/control.js';
 import { Layout } from './launcher/layout.js';
+import { projectionsCommand } from './projections/cli.js';
 
 const USAGE = `npm run keyfleet -- <what>
 
   status         whether an installation runs in this folder, and where
-  nats-config    what a NATS server you run yourself must load for this installation`;
+  nats-config    what a NATS server you run yourself must load for this installation
+  backup         one encrypted file of everything the control plane cannot make anew
+  restore        puts such a file in the place of what is here; see: backup --help
+  projections    read models: list, parked, replay <stream>, rebuild <name>`;
 
 /** Exit codes: 0 done, 1 wrong use, 2 nothing runs here. */
 async function main([what, ...rest]: readonly string[]): Promise<number> {
   if (what === 'status') return status();
   if (what === 'nats-config') return natsConfig(rest);
+  if (what === 'backup' || what === 'restore') return backupCommand(what, rest);
+  if (what === 'projections') return projectionsCommand(rest);
   process.stderr.write(`${USAGE}\n`);
   return 1;
 }

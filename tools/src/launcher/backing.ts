@@ -72,6 +72,11 @@ export class PostgresBacking {
     for (const role of DATABASE_ROLES) writePrivate(this.urlFile(role), `${this.urlFor(role)}\n`);
   }
 
+  /** The superuser's; makes roles and databases, and reads no row. */
+  get adminUrl(): string {
+    return this.#adminUrl;
+  }
+
   get url(): string {
     return urlOfDatabase(this.#adminUrl, DATABASE);
   }

@@ -46,6 +46,15 @@ export const AgentEnrolled = defineEvent(
     certificateExpiresAt: open(timestamp),
   }),
 );
+/**
+ * Behind its `AgentEnrolled`: this agent was enrolled before, in a time the control plane lost. What was known of it
+ * beside its key is known no more: labels are to be given again.
+ */
+export const AgentReadopted = defineEvent(
+  'AgentReadopted',
+  1,
+  z.strictObject({ agentId, credentialIssuedAt: open(timestamp) }),
+);
 export const AgentLabelled = defineEvent('AgentLabelled', 1, z.strictObject({ agentId, labels: labelMap }));
 export const AgentCertificateRenewed = defineEvent(
   'AgentCertificateRenewed',
@@ -136,6 +145,14 @@ export const DetectionResumed = defineEvent(
   z.strictObject({ pausedAt: open(timestamp), resumedAt: open(timestamp) }),
 );
 
+// Stream installation-<installation id>, orgId null
+/** Everything after `takenAt` was lost here; agents send again what they still have. */
+export const ControlPlaneRestored = defineEvent(
+  'ControlPlaneRestored',
+  1,
+  z.strictObject({ takenAt: open(timestamp), position: open(z.string().regex(/^\d{1,19}$/)) }),
+);
+
 // Stream group-<grp id>
 export const GroupDefined = defineEvent(
   'GroupDefined',
@@ -176,6 +193,7 @@ export const REGISTRY_EVENTS = [
   EnrolmentTokenUsed,
   EnrolmentTokenRevoked,
   AgentEnrolled,
+  AgentReadopted,
   AgentLabelled,
   AgentCertificateRenewed,
   AgentRevoked,
@@ -190,6 +208,7 @@ export const REGISTRY_EVENTS = [
   FleetSilenceEnded,
   DetectionPaused,
   DetectionResumed,
+  ControlPlaneRestored,
   GroupDefined,
   GroupRemoved,
   AgentEventRefused,

@@ -1,0 +1,105 @@
+import { createDatabase, dropDatabase, urlOfDatabase } from '@keyfleet/embedded';
+import { closeSql, createSql, type Sql, transaction } from '@keyfleet/postgres';
+import { BackupFailure } from './failure.js';
+
+/** Database names beside the one in use. */
+export const restoringName = (database: string): string => `${database}_restoring`;
+const previousName = (database: string, stamp: string): string => `${database}_before_${stamp}`;
+
+/** Makes, renames and drops databases as the superuser; it reads no row of any of them. */
+export class Databases {
+  readonly #adminUrl: string;
+  readonly #database: string;
+
+  constructor(adminUrl: string, database: string) {
+    this.#adminUrl = adminUrl;
+    this.#database = database;
+  }
+
+  async exists(): Promise<boolean> {
+    return this.#asAdmin(
+      async (sql) => (await sql`select 1 from pg_database where datname = ${this.#database}`).length > 0,
+    );
+  }
+
+  /** Who is connected to the database in use, by what they call themselves. */
+  async users(): Promise<string[]> {
+    return this.#asAdmin(async (sql) => {
+      const rows = await sql<{ name: string }[]>`
+        select distinct coalesce(nullif(application_name, ''), 'a client without a name') as name
+        from pg_stat_activity where datname = ${this.#database} and pid <> pg_backend_pid() order by 1`;
+      return rows.map(({ name }) => name);
+    });
+  }
+
+  async refuseUsed(): Promise<void> {
+    const users = await this.users();
+    if (users.length > 0)
+      throw new BackupFailure(
+        'restore.running',
+        `The database is in use by ${users.slice(0, 5).join(', ')}.`,
+      );
+  }
+
+  /** An empty one beside the one in use; what a restore that was killed left there goes first. */
+  async makeBeside(): Promise<void> {
+    await this.dropBeside();
+    await createDatabase({ url: this.#adminUrl }, restoringName(this.#database), { owner: 'kf_owner' });
+  }
+
+  dropBeside(): Promise<void> {
+    return dropDatabase({ url: this.#adminUrl }, restoringName(this.#database));
+  }
+
+  /** Both names change in one transaction, so that there is always a database, and only one. The name of the old one, if any. */
+  async switch(stamp: string): Promise<string | undefined> {
+    const previous = previousName(this.#database, stamp);
+    const there = await this.exists();
+    await this.#renamed([
+      ...(there ? [[this.#database, previous] as const] : []),
+      [restoringName(this.#database), this.#database],
+    ]);
+    return there ? previous : undefined;
+  }
+
+  /** The old one again, after the new one did not answer. */
+  async switchBack(previous: string | undefined): Promise<void> {
+    await this.#renamed([
+      [this.#database, restoringName(this.#database)],
+      ...(previous ? [[previous, this.#database] as const] : []),
+    ]);
+  }
+
+  async previous(): Promise<string[]> {
+    return this.#asAdmin(async (sql) => {
+      const rows = await sql<{ name: string }[]>`
+        select datname as name from pg_database
+        where starts_with(datname, ${previousName(this.#database, '')}) order by 1`;
+      return rows.map(({ name }) => name);
+    });
+  }
+
+  async dropPrevious(): Promise<string[]> {
+    const names = await this.previous();
+    for (const name of names) await dropDatabase({ url: this.#adminUrl }, name);
+    return names;
+  }
+
+  async #renamed(steps: readonly (readonly [from: string, to: string])[]): Promise<void> {
+    await this.#asAdmin((sql) =>
+      transaction(sql, async (tx) => {
+        for (const [from, to] of steps) await tx`alter database ${tx(from)} rename to ${tx(to)}`;
+      }),
+    );
+  }
+
+  async #asAdmin<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
+    const url = urlOfDatabase(this.#adminUrl, 'postgres');
+    const sql = createSql({ url, applicationName: 'keyfleet-restore', max: 1 });
+    try {
+      return await work(sql);
+    } finally {
+      await closeSql(sql);
+    }
+  }
+}
