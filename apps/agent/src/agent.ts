@@ -13,7 +13,7 @@ import { writePrivateFile } from './files.js';
 import type { Link, LinkHost } from './link/host.js';
 import { startLink } from './link/index.js';
 import { Maintenance } from './maintenance.js';
-import { watchVault } from './metrics.js';
+import { uploadMetrics, watchLink, watchVault } from './metrics.js';
 import { type AgentVault, createVault } from './vault/create.js';
 import { fileKeyProvider } from './vault/seal.js';
 
@@ -63,6 +63,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   const api = await startApi({ agent, status, clock, logger, metrics, host, port, tls: certificate });
   const renewal = setInterval(() => void renew(tls, api, logger), RENEW_CHECK_MS);
   watchVault(metrics, agent);
+  watchLink(metrics, link);
   const operations = await startOperations({
     ...config.operations,
     registry: metrics.registry,
@@ -110,7 +111,7 @@ async function openVault(agent: AgentVault, directory: string, logger: Logger): 
   await agent.tellSeal();
 }
 
-function linkHost({ config, version, clock, logger }: AgentOptions, agent: AgentVault): LinkHost {
+function linkHost({ config, version, clock, logger, metrics }: AgentOptions, agent: AgentVault): LinkHost {
   const { health } = agent.parts;
   const { directory, name, labels, controlPlaneUrl, enrolmentTokenFile } = config.agent;
   const secrets = countSecrets(agent);
@@ -132,6 +133,7 @@ function linkHost({ config, version, clock, logger }: AgentOptions, agent: Agent
         void (await agent.vault.rotate(SELF, { path, length: 32, alphabet: 'alphanumeric' })),
       lock: () => agent.lock(),
     },
+    onBatch: uploadMetrics(metrics),
     health: () => ({
       storage: health.storage,
       seal: health.seal,

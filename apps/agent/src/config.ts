@@ -1,4 +1,5 @@
 import { agentName, labels } from '@keyfleet/contracts';
+import { tracingSettings } from '@keyfleet/telemetry/tracing';
 import { z } from 'zod';
 
 const port = z.int().min(0).max(65_535);
@@ -44,6 +45,7 @@ export const agentConfig = z.strictObject({
   operations: z
     .strictObject({ host: z.string().min(1).default('127.0.0.1'), port: port.default(0) })
     .prefault({}),
+  tracing: tracingSettings,
   log: z
     .strictObject({
       level: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),

@@ -6,6 +6,7 @@ import {
   loadConfig,
   systemClock,
 } from '@keyfleet/platform';
+import { startTracing } from '@keyfleet/telemetry/tracing';
 import { startAgent } from './agent.js';
 import { manageKeys } from './cli/keys.js';
 import { agentConfig } from './config.js';
@@ -35,6 +36,8 @@ async function serve(): Promise<void> {
     process.stdin.once('end', () => void shutdown.begin('the launcher is gone'));
     process.stdin.resume();
   }
+  const tracing = await startTracing({ service: 'agent', version: AGENT_VERSION, settings: config.tracing });
+  shutdown.onShutdown('tracing', () => tracing.close());
   const agent = await startAgent({ config, version: AGENT_VERSION, clock: systemClock, logger, metrics });
   shutdown.onShutdown('agent', () => agent.close());
   logger.info({ url: agent.url, operationsUrl: agent.operations.url }, 'The agent serves');

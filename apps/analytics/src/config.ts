@@ -1,4 +1,5 @@
 import { secret } from '@keyfleet/contracts';
+import { tracingSettings } from '@keyfleet/telemetry/tracing';
 import { z } from 'zod';
 
 const connection = secret(z.url({ protocol: /^postgres(?:ql)?$/ }));
@@ -20,6 +21,7 @@ export const analyticsConfig = z.strictObject({
     /** Production refuses brokers with known holes unless told otherwise. */
     allowUnsafeVersion: z.stringbool().or(z.boolean()).default(false),
   }),
+  tracing: tracingSettings,
   operations: z
     .strictObject({
       host: z.string().min(1).default('127.0.0.1'),

@@ -22,6 +22,7 @@ import {
   projectionMetrics,
   storeMetrics,
 } from '@keyfleet/telemetry';
+import { startTracing } from '@keyfleet/telemetry/tracing';
 import { connectBroker } from './broker.js';
 import { type AnalyticsConfig, analyticsConfig } from './config.js';
 
@@ -36,7 +37,14 @@ await start(config).catch((err: unknown) => {
   return shutdown.begin('start failed', 1);
 });
 
-async function start({ database, nats, operations: place }: AnalyticsConfig): Promise<void> {
+async function start({
+  database,
+  nats,
+  operations: place,
+  tracing: settings,
+}: AnalyticsConfig): Promise<void> {
+  const tracing = await startTracing({ ...SERVICE, settings });
+  shutdown.onShutdown('tracing', () => tracing.close());
   const metrics = createMetrics(SERVICE);
   clockMetrics(metrics, systemClock);
   certificateMetrics(metrics, { ca: nats.caFile, service: nats.certFile });

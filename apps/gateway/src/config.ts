@@ -1,3 +1,4 @@
+import { tracingSettings } from '@keyfleet/telemetry/tracing';
 import { z } from 'zod';
 
 const connection = z.url({ protocol: /^postgres(?:ql)?$/ });
@@ -36,6 +37,7 @@ export const gatewayConfig = z.strictObject({
     keyFile: z.string(),
   }),
   operations: z.strictObject({ port: z.coerce.number().int().min(0).max(65_535).default(0) }).prefault({}),
+  tracing: tracingSettings,
   graphql: z.strictObject({ introspection: z.stringbool().default(false) }).prefault({}),
   cursor: z.strictObject({ secret: z.string().min(32) }),
 });

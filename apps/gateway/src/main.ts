@@ -15,13 +15,23 @@ import {
 } from '@keyfleet/platform';
 import { closeSql, createSql } from '@keyfleet/postgres';
 import { Cursors, listenChanges } from '@keyfleet/read-store';
+import {
+  certificateMetrics,
+  clockMetrics,
+  measuredCommands,
+  poolMetrics,
+  redisMetrics,
+} from '@keyfleet/telemetry';
+import { startTracing } from '@keyfleet/telemetry/tracing';
 import { Authenticator } from './access/authenticator.js';
 import { SignInLimits } from './access/sign-in-limits.js';
 import { createGateway } from './app.js';
 import { type GatewayConfig, gatewayConfig } from './config.js';
 import { EnrolmentLimits } from './enrolment/enrolment-limits.js';
 import { FleetFeed } from './feed/fleet-feed.js';
+import { feedMetrics, limitMetrics, watchEdge } from './http/edge-metrics.js';
 import { measureRequests } from './http/request-metrics.js';
+import { traceRequests } from './http/request-spans.js';
 import { sqlReads } from './reads/sql-reads.js';
 
 const VERSION = '0.1.0';
@@ -39,6 +49,8 @@ await start(config).catch((err: unknown) => {
 
 async function start(settings: GatewayConfig): Promise<void> {
   const { database, nats } = settings;
+  const tracing = await startTracing({ ...SERVICE, settings: settings.tracing });
+  shutdown.onShutdown('tracing', () => tracing.close());
   const auth = createSql({
     url: database.authUrl,
     applicationName: 'keyfleet-gateway-auth',
@@ -56,24 +68,34 @@ async function start(settings: GatewayConfig): Promise<void> {
     logger.warn({ err: err.name }, 'Redis is away'),
   );
   shutdown.onShutdown('redis', () => redis.disconnect());
+  poolMetrics(metrics, [auth, reader]);
+  clockMetrics(metrics, systemClock);
+  redisMetrics({ metrics, redis });
+  certificateMetrics(metrics, {
+    ca: nats.caFile,
+    service: nats.certFile,
+    http: settings.http.certificateFile,
+  });
+  const onLimited = limitMetrics(metrics);
   const files = {
     credentialsFile: nats.credentialsFile,
     certificateFile: nats.certFile,
     keyFile: nats.keyFile,
     caFile: nats.caFile,
   };
-  const commands = createCommandClient({
+  const client = createCommandClient({
     servers: [nats.url],
     identity: identityFromFiles(files),
     inboxPrefix: serviceInbox('gateway'),
     name: 'gateway',
     waitOnFirstConnect: true,
   });
+  const commands = measuredCommands(client, metrics);
   await commands.connect();
   shutdown.onShutdown('commands', () => commands.close());
   const authenticator = new Authenticator({ reads: authQueries(auth), clock: systemClock, touch });
   const reads = sqlReads({ sql: reader, cursors: new Cursors(settings.cursor.secret), now: systemClock.now });
-  const feed = new FleetFeed({ reads, authenticator });
+  const feed = new FleetFeed({ reads, authenticator, metrics: feedMetrics(metrics) });
   const listening = await listenChanges({
     url: database.readerUrl,
     applicationName: 'keyfleet-gateway-feed',
@@ -86,13 +108,15 @@ async function start(settings: GatewayConfig): Promise<void> {
     commands,
     reads,
     feed,
-    signInLimits: new SignInLimits(redis),
-    enrolmentLimits: new EnrolmentLimits({ redis, now: systemClock.now }),
+    signInLimits: new SignInLimits(redis, onLimited),
+    enrolmentLimits: new EnrolmentLimits({ redis, now: systemClock.now, onLimited }),
     logger,
     introspection: settings.graphql.introspection,
   };
   const app = await createGateway(parts, edgeOf(settings));
-  measureRequests(app, metrics, feed);
+  measureRequests(app, metrics);
+  traceRequests(app);
+  watchEdge(metrics, feed, authenticator);
   const operations = await openOperations(settings, metrics);
   operations.addCheck('database', () => reader`select 1`.then(() => undefined));
   operations.addCheck('redis', () => redis.ping().then(() => undefined));

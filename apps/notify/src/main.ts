@@ -16,6 +16,7 @@ import {
   redisMetrics,
   storeMetrics,
 } from '@keyfleet/telemetry';
+import { startTracing } from '@keyfleet/telemetry/tracing';
 import { connectBroker } from './broker.js';
 import { type NotifyConfig, notifyConfig } from './config.js';
 import { admitQueue, openQueue } from './queue.js';
@@ -32,7 +33,15 @@ await start(config).catch((err: unknown) => {
 });
 
 /** Connects to everything this service works with and says whether it is there. It answers no command yet. */
-async function start({ database, redis, nats, operations: place }: NotifyConfig): Promise<void> {
+async function start({
+  database,
+  redis,
+  nats,
+  operations: place,
+  tracing: settings,
+}: NotifyConfig): Promise<void> {
+  const tracing = await startTracing({ ...SERVICE, settings });
+  shutdown.onShutdown('tracing', () => tracing.close());
   const metrics = createMetrics(SERVICE);
   clockMetrics(metrics, systemClock);
   certificateMetrics(metrics, { ca: nats.caFile, service: nats.certFile });

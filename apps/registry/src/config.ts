@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { secret } from '@keyfleet/contracts';
+import { tracingSettings } from '@keyfleet/telemetry/tracing';
 import { z } from 'zod';
 
 const connection = secret(z.url({ protocol: /^postgres(?:ql)?$/ }));
@@ -76,6 +77,7 @@ export const registryConfig = z.strictObject({
   nats: natsSettings,
   authority: authoritySettings,
   operations: operationsSettings,
+  tracing: tracingSettings,
   session: sessionSettings,
   enrolment: enrolmentSettings,
   replica: replicaSettings,

@@ -32,6 +32,7 @@ import {
   projectionMetrics,
   storeMetrics,
 } from '@keyfleet/telemetry';
+import { startTracing } from '@keyfleet/telemetry/tracing';
 import { NestFactory } from '@nestjs/core';
 import { authorityMetrics } from './authority/metrics.js';
 import { type OpenAuthority, openAuthority } from './authority/open.js';
@@ -71,6 +72,8 @@ await start().catch((err: unknown) => {
 });
 
 async function start(): Promise<void> {
+  const tracing = await startTracing({ ...SERVICE, settings: config.tracing });
+  shutdown.onShutdown('tracing', () => tracing.close());
   const operations = await startOperations({ ...config.operations, registry: metrics.registry });
   shutdown.onShutdown('operations', () => operations.close());
   let phase: string | undefined = 'waiting for the migrations';

@@ -1,11 +1,14 @@
 import { type AgentSubjectKind, allAgents } from '@keyfleet/contracts/messages';
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
 import { type AgentCaller, admit, type OnDropped } from './guard.js';
+import { traceparentOf } from './trace-headers.js';
 
 export interface AgentMessage {
   readonly caller: AgentCaller;
   /** As the agent sent it; nothing has been parsed. */
   readonly data: Uint8Array;
+  /** Where the agent traces what it sends; not checked. */
+  readonly traceparent: string | undefined;
 }
 
 export interface AgentListenerOptions {
@@ -34,7 +37,7 @@ export function listenToAgents(
 ): Subscription {
   const channel = allAgents(options.kind);
   const answer = async (message: Msg, caller: AgentCaller): Promise<void> => {
-    const result = await handler({ caller, data: message.data });
+    const result = await handler({ caller, data: message.data, traceparent: traceparentOf(message) });
     if (result !== undefined && message.reply) message.respond(encodeAnswer(result));
   };
   return connection.subscribe(channel, {

@@ -76,3 +76,4 @@ export {
   type RedisMemory,
   WORKER_DEFAULTS,
 } from './redis.js';
+export { traceHeaders } from './trace-headers.js';

@@ -19,6 +19,15 @@ export { createMetrics, type Metrics, type MetricsOptions } from './operations/m
 export { type Check, type Operations, type OperationsOptions, startOperations } from './operations/server.js';
 export { createShutdown, type Shutdown, type ShutdownOptions } from './operations/shutdown.js';
 export {
+  contextOf,
+  currentTraceparent,
+  inSpan,
+  isTracing,
+  recordSpan,
+  type SpanOptions,
+  useTracing,
+} from './operations/spans.js';
+export {
   childTraceparent,
   continueTrace,
   parseTraceparent,

@@ -4,7 +4,12 @@ import type { AgentSubjectKind } from '@keyfleet/contracts/messages';
 export interface Broker {
   readonly connected: boolean;
   /** Rejects without a connection, without an answer in time, or where nobody listens. */
-  request(kind: AgentSubjectKind, payload: string, timeoutMs: number): Promise<Uint8Array>;
+  request(
+    kind: AgentSubjectKind,
+    payload: string,
+    timeoutMs: number,
+    traceparent?: string,
+  ): Promise<Uint8Array>;
   /** False, and nothing is sent, without a connection. */
   publish(kind: AgentSubjectKind, payload: string): boolean;
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type AgentSubjectKind, agentInbox, agentSubject } from '@keyfleet/contracts/messages';
-import { type BrokerIdentity, type BrokerOptions, connectNats } from '@keyfleet/messaging';
+import { type BrokerIdentity, type BrokerOptions, connectNats, traceHeaders } from '@keyfleet/messaging';
 import type { NatsConnection, Status } from '@nats-io/transport-node';
 import type { Broker } from './broker.js';
 import type { LinkLogger } from './host.js';
@@ -188,7 +188,12 @@ export class Connection implements Broker {
     else if (REFUSED.test(text)) this.#options.onRefused(false);
   }
 
-  async request(kind: AgentSubjectKind, payload: string, timeoutMs: number): Promise<Uint8Array> {
+  async request(
+    kind: AgentSubjectKind,
+    payload: string,
+    timeoutMs: number,
+    traceparent?: string,
+  ): Promise<Uint8Array> {
     const { identity, connection } = this.#live();
     const over = new AbortController();
     const lost = this.#losses.after(this.#losses.count, over.signal).then(() => {
@@ -196,6 +201,7 @@ export class Connection implements Broker {
     });
     const answered = connection.request(agentSubject(identity, kind), payload, {
       timeout: Math.max(this.#options.pace.real(timeoutMs), 1_000),
+      ...(traceparent !== undefined && { headers: traceHeaders(traceparent) }),
     });
     try {
       return (await Promise.race([answered, lost])).data;

@@ -36,6 +36,12 @@ export interface LinkCommands {
   lock(): Promise<void>;
 }
 
+/** What became of a batch of journal entries. */
+export type BatchResult = 'acknowledged' | 'later' | 'refused' | 'forked';
+
+/** Told of each answer: the batch's entries, and the seconds until it came. */
+export type OnBatch = (result: BatchResult, entries: number, seconds: number) => void;
+
 /** Everything the link is given by the agent around it. */
 export interface LinkHost {
   readonly journal: Journal;
@@ -45,6 +51,7 @@ export interface LinkHost {
   readonly clock: Clock;
   readonly logger: LinkLogger;
   readonly commands: LinkCommands;
+  readonly onBatch?: OnBatch;
   health(): VaultHealth;
   /** Called after storage or seal health changed, so that a beat can follow at once. Returns the way to stop. */
   onHealthChange(listener: () => void): () => void;

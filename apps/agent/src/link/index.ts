@@ -98,6 +98,7 @@ class RunningLink implements Link {
         this.#lastAcknowledgedAt = toTimestamp(clock.now());
       },
       onRevoked,
+      onBatch: host.onBatch,
     });
   }
 

@@ -7,9 +7,10 @@ import {
   MAX_BATCH_BYTES,
   MAX_BATCH_ENTRIES,
 } from '@keyfleet/contracts';
+import { currentTraceparent, inSpan } from '@keyfleet/platform';
 import type { Broker } from './broker.js';
 import { type Accepted, sendable } from './held-back.js';
-import type { LinkLogger } from './host.js';
+import type { BatchResult, LinkLogger, OnBatch } from './host.js';
 import { reasonOf } from './identity/enrol.js';
 import type { IdentityStore } from './identity/store.js';
 import type { Journal } from './journal/journal.js';
@@ -29,6 +30,7 @@ export interface UploadOptions {
   onSynced(): void;
   onAcknowledged(): void;
   onRevoked(): void;
+  readonly onBatch?: OnBatch;
 }
 
 /** What to do after an answer. */
@@ -38,6 +40,7 @@ type Next =
   | { readonly kind: 'sync' }
   | { readonly kind: 'wait'; readonly ms: number; readonly thenSync?: boolean };
 
+const SPAN = 'upload journal batch';
 const TIMEOUT_MS = 15_000;
 /** What happens within so long after one entry goes into the same batch. */
 const LINGER_MS = 100;
@@ -133,9 +136,18 @@ export class Upload {
     const entries = sendable(pending, this.#accepted);
     if (entries.length === 0) return { kind: 'wait', ms: HELD_BACK_MS, thenSync: true };
     const batch = this.#sign(entries);
-    const bytes = await this.#options.broker.request('ev', JSON.stringify(batch), TIMEOUT_MS);
-    const reply = journalReply.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
+    const began = performance.now();
+    const reply = await inSpan(SPAN, { kind: 'producer', attributes: attributesOf(batch) }, () =>
+      this.#ask(batch),
+    );
+    this.#options.onBatch?.(kindOf(reply), entries.length, (performance.now() - began) / 1_000);
     return this.#follow(reply, entries);
+  }
+
+  async #ask(batch: JournalBatch): Promise<JournalReply> {
+    const payload = JSON.stringify(batch);
+    const bytes = await this.#options.broker.request('ev', payload, TIMEOUT_MS, currentTraceparent());
+    return journalReply.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
   }
 
   async #sync(): Promise<Next> {
@@ -245,6 +257,23 @@ export class Upload {
     const ms = fullJitter(backoff(this.#failures - atOnce, ladder), this.#options.random);
     return { kind: 'wait', ms, thenSync };
   }
+}
+
+function kindOf(reply: JournalReply): BatchResult {
+  if ('retryAfterMs' in reply) return 'later';
+  if ('code' in reply) return 'refused';
+  return 'forkedAt' in reply ? 'forked' : 'acknowledged';
+}
+
+function attributesOf({ agentId, epoch, entries }: JournalBatch) {
+  const [first, last] = [entries[0], entries.at(-1)] as JournalEntry[];
+  return {
+    'messaging.system': 'nats',
+    'keyfleet.agent.id': agentId,
+    'keyfleet.journal.epoch': epoch,
+    'keyfleet.journal.first_seq': first?.seq,
+    'keyfleet.journal.last_seq': last?.seq,
+  };
 }
 
 function bounded(retryAfterMs: number): number {

@@ -98,6 +98,16 @@ export class Authenticator {
     return (await (isTokenActor(actor) ? this.#token(hash) : this.#session(hash))) !== null;
   }
 
+  /** For metrics. */
+  get cached(): { readonly sessions: number; readonly tokens: number; readonly organisations: number } {
+    const [sessions, tokens, organisations] = [
+      this.#sessions.size,
+      this.#tokens.size,
+      this.#organisations.size,
+    ];
+    return { sessions, tokens, organisations };
+  }
+
   /** After a notice, or after the feed was lost. */
   forget(): void {
     this.#sessions.clear();

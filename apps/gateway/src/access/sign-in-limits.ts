@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { KeyfleetError } from '@keyfleet/kernel';
 import type { Redis } from 'ioredis';
 import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
+import type { OnLimited } from '../http/edge-metrics.js';
 
 const FAILURES = 5;
 /** Everybody behind one network together: generous, so that one office is not locked out by one colleague. */
@@ -12,8 +13,10 @@ const WINDOW_SECONDS = 15 * 60;
 export class SignInLimits {
   readonly #byAccount: RateLimiterRedis;
   readonly #byNetwork: RateLimiterRedis;
+  readonly #onLimited: OnLimited;
 
-  constructor(redis: Redis) {
+  constructor(redis: Redis, onLimited: OnLimited = () => {}) {
+    this.#onLimited = onLimited;
     const options = { storeClient: redis, duration: WINDOW_SECONDS };
     this.#byAccount = new RateLimiterRedis({
       ...options,
@@ -31,8 +34,8 @@ export class SignInLimits {
   async attempt(email: string, ip: string): Promise<{ succeeded(): Promise<void> }> {
     const network = networkOf(ip);
     const account = createHash('sha256').update(`${email.toLowerCase()} ${network}`).digest('hex');
-    await consume(this.#byNetwork, network);
-    await consume(this.#byAccount, account);
+    await consume(this.#byNetwork, network, () => this.#onLimited('sign-in-network'));
+    await consume(this.#byAccount, account, () => this.#onLimited('sign-in-account'));
     return {
       succeeded: async () => {
         await Promise.all([this.#byAccount.delete(account), this.#byNetwork.reward(network, 1)]);
@@ -41,12 +44,14 @@ export class SignInLimits {
   }
 }
 
-async function consume(limiter: RateLimiterRedis, key: string): Promise<void> {
+async function consume(limiter: RateLimiterRedis, key: string, onLimited: () => void): Promise<void> {
   try {
     await limiter.consume(key);
   } catch (refused) {
-    if (refused instanceof RateLimiterRes)
+    if (refused instanceof RateLimiterRes) {
+      onLimited();
       throw new KeyfleetError('rate.limited', { retryAfterMs: refused.msBeforeNext });
+    }
     // Without the counter there is no sign-in: an outage must not lift the limit.
     throw new KeyfleetError('store.unavailable');
   }

@@ -3,6 +3,7 @@ import { KeyfleetError } from '@keyfleet/kernel';
 import type { Redis } from 'ioredis';
 import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import { networkOf } from '../access/sign-in-limits.js';
+import type { OnLimited } from '../http/edge-metrics.js';
 
 const REFUSALS = 20;
 const WINDOW_SECONDS = 15 * 60;
@@ -23,6 +24,7 @@ return 1`;
 export interface EnrolmentLimitOptions {
   readonly redis: Redis;
   readonly now: () => number;
+  readonly onLimited?: OnLimited;
 }
 
 /** Guards the two public agent doors: refused attempts per network, and a bound on how many run at once. */
@@ -30,10 +32,12 @@ export class EnrolmentLimits {
   readonly #redis: Redis;
   readonly #now: () => number;
   readonly #refusals: RateLimiterRedis;
+  readonly #onLimited: OnLimited;
 
   constructor(options: EnrolmentLimitOptions) {
     this.#redis = options.redis;
     this.#now = options.now;
+    this.#onLimited = options.onLimited ?? (() => {});
     this.#refusals = new RateLimiterRedis({
       storeClient: options.redis,
       keyPrefix: 'keyfleet:enrolment:refused',
@@ -46,6 +50,7 @@ export class EnrolmentLimits {
   async assertOpen(ip: string): Promise<void> {
     const state = await this.#refusals.get(networkOf(ip)).catch(unavailable);
     if (state !== null && state.consumedPoints >= REFUSALS) {
+      this.#onLimited('enrolment-network');
       throw new KeyfleetError('rate.limited', { retryAfterMs: state.msBeforeNext });
     }
   }
@@ -63,7 +68,10 @@ export class EnrolmentLimits {
     const taken = await this.#redis
       .eval(TAKE_PLACE, 1, PLACES_KEY, now, CONCURRENT, now + PLACE_TTL_MS, place, PLACE_TTL_MS * 2)
       .catch(unavailable);
-    if (taken !== 1) throw new KeyfleetError('enrolment.busy', { retryAfterMs: 1_000 });
+    if (taken !== 1) {
+      this.#onLimited('enrolment-places');
+      throw new KeyfleetError('enrolment.busy', { retryAfterMs: 1_000 });
+    }
     return async () => {
       // Failing to give it back is harmless: the place expires by itself.
       await this.#redis.zrem(PLACES_KEY, place).catch(() => undefined);

@@ -15,9 +15,17 @@ interface Subscriber {
   readonly org: OrgAccess;
 }
 
+export interface FeedMetrics {
+  noticed(): void;
+  lost(): void;
+  /** A subscriber got a message, so long after the first notice of what it tells. */
+  told(seconds: number): void;
+}
+
 export interface FleetFeedOptions {
   readonly reads: FleetReads;
   readonly authenticator: Authenticator;
+  readonly metrics?: FeedMetrics;
 }
 
 /** Carries change notices of this replica's LISTEN connection to its subscribers; every message is read anew with the subscriber's own rights. */
@@ -41,6 +49,7 @@ export class FleetFeed {
 
   /** From the LISTEN connection. Identity notices make every subscriber prove itself again. */
   notice(notice: ChangeNotice): void {
+    this.#options.metrics?.noticed();
     if (notice.readModel.startsWith('identity.')) {
       for (const mailbox of this.#mailboxes.keys()) mailbox.put({ kind: 'recheck' });
       this.#proveAgain();
@@ -55,6 +64,7 @@ export class FleetFeed {
 
   /** The LISTEN connection was lost and is back: whatever happened meanwhile is unknown. */
   lost(): void {
+    this.#options.metrics?.lost();
     for (const mailbox of this.#mailboxes.keys()) mailbox.put({ kind: 'reset', readModel: '*' });
     this.#proveAgain();
   }
@@ -81,7 +91,9 @@ export class FleetFeed {
         const gathered = await mailbox.take();
         if (gathered === null || !(await this.#mayStay(subscriber))) return finish();
         const message = await this.#message(gathered, subscriber);
-        if (message !== null) return { done: false, value: message };
+        if (message === null) continue;
+        this.#options.metrics?.told((performance.now() - gathered.since) / 1_000);
+        return { done: false, value: message };
       }
     };
     const next = () =>

@@ -3,6 +3,8 @@ export interface Gathered {
   readonly reset: boolean;
   readonly readModels: ReadonlySet<string>;
   readonly agentIds: ReadonlySet<string>;
+  /** When the first of it came, by `performance.now()`. */
+  readonly since: number;
 }
 
 export type Note =
@@ -20,6 +22,7 @@ export class Mailbox {
   #readModels = new Set<string>();
   #agentIds = new Set<string>();
   #pending = false;
+  #since = 0;
   #closed = false;
   #wake: (() => void) | null = null;
 
@@ -28,6 +31,7 @@ export class Mailbox {
   }
 
   put(note: Note): void {
+    if (!this.#pending) this.#since = performance.now();
     this.#pending = true;
     if (note.kind === 'reset') this.#reset = true;
     if (note.kind !== 'recheck') this.#readModels.add(note.readModel);
@@ -44,7 +48,12 @@ export class Mailbox {
     }
     if (this.#closed) return null;
     if (!this.#reset) await new Promise((resolve) => setTimeout(resolve, this.#gatherMs));
-    const gathered = { reset: this.#reset, readModels: this.#readModels, agentIds: this.#agentIds };
+    const gathered = {
+      reset: this.#reset,
+      readModels: this.#readModels,
+      agentIds: this.#agentIds,
+      since: this.#since,
+    };
     this.#reset = false;
     this.#readModels = new Set();
     this.#agentIds = new Set();

@@ -8,6 +8,11 @@ export function newTraceId(): string {
   return randomBytes(16).toString('hex');
 }
 
+/** The request is traced under this id, so that is the one its caller is told. */
+export function useTraceId(request: object, id: string): void {
+  traces.set(request, id);
+}
+
 /** The caller's trace id where its traceparent is valid, else one of ours; the same for the whole request. */
 export function traceIdOf(request: Pick<FastifyRequest, 'headers'>): string {
   let id = traces.get(request);

@@ -1,8 +1,8 @@
 import { batchSigningInput, type JournalReply, journalStream } from '@keyfleet/contracts';
 import { nkeyPublicKey, verifyNkeySignature } from '@keyfleet/crypto';
-import type { EventStore } from '@keyfleet/event-store';
+import type { EventStore, NewEvent } from '@keyfleet/event-store';
 import { type Clock, isKeyfleetError, toTimestamp } from '@keyfleet/kernel';
-import { failpoint } from '@keyfleet/platform';
+import { currentTraceparent, failpoint, isTracing, recordSpan } from '@keyfleet/platform';
 import { LRUCache } from 'lru-cache';
 import { Admission } from './admission.js';
 import type { AgentRecord } from './agent-record.js';
@@ -96,10 +96,14 @@ export class Ingest {
   #stages(): (stage: Stage) => void {
     const { clock } = this.#options;
     let before = clock.monotonic();
+    let startedAt = performance.now();
     return (stage) => {
       const now = clock.monotonic();
       this.#metrics.stage(stage, (now - before) / 1_000);
       before = now;
+      if (!isTracing()) return;
+      recordSpan(`ingest ${stage}`, { startedAt });
+      startedAt = performance.now();
     };
   }
 
@@ -172,7 +176,7 @@ export class Ingest {
     const append = {
       stream: journalStream(record.agentId, record.epoch),
       expectedRevision: first.seq === 1 ? ('no-stream' as const) : BigInt(first.seq - 2),
-      events: fresh.map((entry) => entry.event),
+      events: traced(fresh),
     };
     const result = await this.#appender.append(append).catch((error: unknown) => {
       journals.forget(record);
@@ -207,6 +211,13 @@ export class Ingest {
     if (!key) this.#keys.set(nkey, (key = nkeyPublicKey(nkey)));
     return key;
   }
+}
+
+/** Events remember the trace they came by, where that is exported. */
+function traced(entries: readonly PlacedEntry[]): NewEvent[] {
+  const traceparent = currentTraceparent();
+  if (traceparent === undefined) return entries.map(({ event }) => event);
+  return entries.map(({ event }) => ({ ...event, metadata: { ...event.metadata, traceparent } }));
 }
 
 function refusal(outcome: Outcome, code: Extract<JournalReply, { code: string }>['code']): Answer {

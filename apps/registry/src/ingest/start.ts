@@ -2,7 +2,7 @@ import { agentSubject } from '@keyfleet/contracts/messages';
 import type { EventStore } from '@keyfleet/event-store';
 import type { Clock } from '@keyfleet/kernel';
 import { type AgentMessage, listenToAgents, type OnDropped } from '@keyfleet/messaging';
-import type { Logger, Metrics } from '@keyfleet/platform';
+import { inSpan, isTracing, type Logger, type Metrics } from '@keyfleet/platform';
 import type { Sql } from '@keyfleet/postgres';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { type Announcements, Sync } from '../sync/sync.js';
@@ -58,12 +58,19 @@ export function startIngest(options: IngestServiceOptions): IngestService {
     underWay.add(work);
     return work.finally(() => underWay.delete(work));
   };
-  const listen = (kind: 'ev' | 'rpc.sync', handler: { handle: Ingest['handle'] | Sync['handle'] }) =>
-    listenToAgents(
+  const listen = (kind: 'ev' | 'rpc.sync', handler: { handle: Ingest['handle'] | Sync['handle'] }) => {
+    const span = kind === 'ev' ? 'ingest journal batch' : 'answer sync';
+    return listenToAgents(
       nats,
       { kind, queue: QUEUE, onDropped: options.onDropped, onError },
-      ({ caller, data }: AgentMessage) => track(handler.handle(agentSubject(caller, kind), data)),
+      ({ caller, data, traceparent }: AgentMessage) => {
+        const handle = (): Promise<object> => handler.handle(agentSubject(caller, kind), data);
+        if (!isTracing()) return track(handle());
+        const attributes = { 'messaging.system': 'nats', 'keyfleet.agent.id': caller.agentId };
+        return track(inSpan(span, { kind: 'consumer', parent: traceparent, attributes }, handle));
+      },
     );
+  };
   const subscriptions = [listen('ev', ingest), listen('rpc.sync', sync)];
   return {
     close: async () => {

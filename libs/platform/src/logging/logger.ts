@@ -1,5 +1,7 @@
 import { Writable } from 'node:stream';
+import { context, trace } from '@opentelemetry/api';
 import { type Bindings, type DestinationStream, type Logger as PinoLogger, pino } from 'pino';
+import { isTracing } from '../operations/spans.js';
 import { redact, scrub } from './redact.js';
 
 export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
@@ -41,6 +43,7 @@ export function createLogger(options: LoggerOptions): Logger {
         level: (label) => ({ level: label }),
         log: (fields) => redact(fields) as Record<string, unknown>,
       },
+      mixin: traceOfNow,
       // The formatter above has made plain fields of errors already.
       serializers: { err: (value: unknown) => value },
       hooks: {
@@ -52,6 +55,13 @@ export function createLogger(options: LoggerOptions): Logger {
     destination,
   );
   return withGuardedChildren(logger);
+}
+
+/** Where the line was written under a span, its ids: from a log line to the trace and back. */
+function traceOfNow(): object {
+  if (!isTracing()) return {};
+  const found = trace.getSpanContext(context.active());
+  return found ? { traceId: found.traceId, spanId: found.spanId } : {};
 }
 
 /** pino formats the fields of a line, not those of a child. Children of children inherit this. */

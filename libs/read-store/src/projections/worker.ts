@@ -6,6 +6,7 @@ import type { Lease } from './lease.js';
 import { park } from './park.js';
 import { pause } from './pause.js';
 import { codeOf, isPoison } from './poison.js';
+import { tracedBatch } from './spans.js';
 
 /** What a worker did, for metrics, alerts and tests that wait for it; never with contents. */
 export type ProjectionStep =
@@ -101,7 +102,10 @@ export class Worker {
   async #commit(events: readonly RecordedEvent[], to: Position): Promise<void> {
     const { sql, projection, lease, onStep } = this.#options;
     const began = performance.now();
-    const applied = await commitStep(sql, projection, lease, { events, from: this.#position, to });
+    const step = { events, from: this.#position, to };
+    const applied = await tracedBatch(projection.name, events, () =>
+      commitStep(sql, projection, lease, step),
+    );
     this.#position = to;
     const recordedAt = events.at(-1)?.recordedAt ?? null;
     const seconds = (performance.now() - began) / 1_000;
