@@ -9,12 +9,14 @@ export function describeRestored({ head, files, done }: Restored): string {
     );
     return lines.join('\n');
   }
-  const { checked, carriedOver, livingTokens, revokedTokens, previous } = done;
+  const { checked, carriedOver, livingTokens, revokedTokens, parkedStreams, previous } = done;
   lines.push(
     `Restored: ${checked.events} events in ${checked.streams} streams, ${checked.journals} of them journals.`,
   );
   if (files.left.length > 0)
     lines.push(`${files.left.length} key files were here already and were left as they are.`);
+  if (parkedStreams > 0)
+    lines.push(`${parkedStreams} streams are parked, because a read model does not understand them.`);
   if (previous)
     lines.push(
       `The database as it was is kept as ${previous}; drop it with: npm run keyfleet -- restore --drop-previous`,

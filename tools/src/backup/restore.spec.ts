@@ -39,7 +39,12 @@ async function furnish(world: World): Promise<void> {
   const store = world.store();
   await store.append(`detection-${world.installationId}`, 'no-stream', [event('DetectionResumed', {})]);
   await store.append(`journal-${agentId}.1`, 'no-stream', [entry(1), entry(2), entry(3)]);
-  const issued = event('ApiTokenIssued', { tokenId, orgId, expiresAt: null }, { orgId });
+  const founded = { orgId, slug: 'acme', name: 'Acme' };
+  await store.append(`organisation-${orgId}`, 'no-stream', [
+    event('OrganisationCreated', founded, { orgId }),
+  ]);
+  const terms = { name: 'ci', secretHash: 'e'.repeat(64), permissions: [], expiresAt: null };
+  const issued = event('ApiTokenIssued', { tokenId, orgId, ...terms }, { orgId });
   await store.append(`apitoken-${tokenId}`, 'no-stream', [issued]);
   await store.append(`user-${userId}`, 'no-stream', [event('UserActivated', { userId }, { orgId })]);
   await world.query(
@@ -74,7 +79,7 @@ describe('a restore into a folder and a server that have nothing', () => {
     const { output, manifest } = await take(before);
     const after = await make({ keys: false });
     const { done, files } = await after.restore({ file: output, key: open() });
-    expect(done?.checked).toMatchObject({ events: 6, journals: 1 });
+    expect(done?.checked).toMatchObject({ events: 7, journals: 1 });
     expect(files.missing).toHaveLength(4);
     for (const name of ['authority/ca.key', 'authority/root/operator.nk', 'secrets/cursor-secret'])
       expect(readFileSync(after.place.path(name))).toEqual(readFileSync(before.place.path(name)));
@@ -99,7 +104,7 @@ describe('a restore into a folder and a server that have nothing', () => {
     const [fact] = await after.store().readStream(`installation-${before.installationId}`);
     expect(fact).toMatchObject({
       type: 'ControlPlaneRestored',
-      data: { takenAt: head.takenAt, position: '6' },
+      data: { takenAt: head.takenAt, position: '7' },
     });
   });
 
@@ -118,18 +123,25 @@ describe('a restore into a folder and a server that have nothing', () => {
     expect(BigInt(next.events[0]?.position ?? 0)).toBe(1_000_000_000_001n);
   });
 
-  it('rebuilds read models from the beginning: no checkpoint stands beyond what is there', async () => {
+  it('rebuilds read models from the beginning, and what commands decide by before anybody can ask', async () => {
     const before = await make();
     await furnish(before);
     const { output } = await take(before);
     const after = await make({ keys: false });
     await after.restore({ file: output, key: open() });
-    const checkpoints = await after.query<{ position: string | null }>(
+    const checkpoints = await after.query<{ projection: string; position: string | null }>(
       'kf_worker',
-      'select position from projections.checkpoints',
+      'select projection, position from projections.checkpoints order by projection',
     );
-    expect(checkpoints.length).toBeGreaterThan(3);
-    expect(new Set(checkpoints.map(({ position }) => position))).toEqual(new Set([null]));
+    const ready = checkpoints.filter(({ position }) => position !== null).map(({ projection }) => projection);
+    expect(ready).toEqual([
+      'identity.directory',
+      'registry.enrolment-tokens',
+      'registry.groups',
+      'registry.watched-agents',
+    ]);
+    expect(checkpoints.length).toBeGreaterThan(ready.length);
+    expect(await after.query('kf_worker', 'select 1 from identity.organisations')).toHaveLength(1);
     await caughtUp(after, agentsProjection);
   });
 
@@ -353,7 +365,7 @@ describe('F30: a restore that fails', () => {
     expect(existsSync(world.place.path('authority/ca.key'))).toBe(true);
     expect(await world.databases()).toEqual([world.place.database]);
     await expect(world.restore({ file: output, key: open() })).resolves.toMatchObject({
-      done: { checked: { events: 6 } },
+      done: { checked: { events: 7 } },
     });
   });
 });

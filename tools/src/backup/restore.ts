@@ -15,6 +15,7 @@ import type { BackupHead } from './format.js';
 import { Loader } from './load.js';
 import type { Place } from './place.js';
 import { type BackupRead, type BackupSink, readBackup, sinkCause } from './read.js';
+import { rebuildFirst } from './rebuild.js';
 import { openPool } from './snapshot.js';
 
 /** Brings a database to a release: the one of the backup where `upTo` is given, else the newest of this build. */
@@ -39,13 +40,8 @@ export interface Restored {
   readonly head: BackupHead;
   readonly files: FilePlan;
   /** Undefined after a dry run. */
-  readonly done?: {
+  readonly done?: Settled & {
     readonly checked: Checked;
-    /** `null`: what was replaced could not be read, so what it took away since is not known here. */
-    readonly carriedOver: CarriedOver | null;
-    /** API tokens that are good now. */
-    readonly livingTokens: number;
-    readonly revokedTokens: number;
     /** The database as it was; undefined where there was none. */
     readonly previous: string | undefined;
     readonly seconds: { readonly verify: number; readonly load: number; readonly check: number };
@@ -149,10 +145,15 @@ async function load(options: RestoreOptions, verified: BackupRead): Promise<Read
   }
 }
 
+/** What was settled before anybody could ask. */
 interface Settled {
+  /** `null`: what was replaced could not be read, so what it took away since is not known here. */
   readonly carriedOver: CarriedOver | null;
+  /** API tokens that are good now. */
   readonly livingTokens: number;
   readonly revokedTokens: number;
+  /** Streams a read model cannot understand. */
+  readonly parkedStreams: number;
 }
 
 /** What must not come back with the past, and the fact that it came back. */
@@ -167,8 +168,10 @@ async function settle(options: RestoreOptions, head: BackupHead, hasOld: boolean
     const carriedOver = hasOld ? await carryOver(place, head, { store, database: beside.database }) : null;
     const living = await livingTokens(store, clock.now());
     if (revokeApiTokens) await revokeTokens(store, living, at);
+    options.onStep?.('Rebuilding the directory');
+    const parkedStreams = await rebuildFirst(beside.url('worker'), store);
     const [revokedTokens, left] = revokeApiTokens ? [living.length, 0] : [0, living.length];
-    return { carriedOver, livingTokens: left, revokedTokens };
+    return { carriedOver, livingTokens: left, revokedTokens, parkedStreams };
   } finally {
     await store.close();
   }

@@ -3,7 +3,7 @@ import type { Sql } from '@keyfleet/postgres';
 
 const FRESH_MS = 30_000;
 
-/** How many agents there are, about: asked again every half minute, and the last answer where the database is away. */
+/** How many agents there are, about, also while the inventory is rebuilt: asked again every half minute, and the last answer where the database is away. */
 export function fleetSize(sql: Sql, clock: Clock): () => Promise<number> {
   let known = 0;
   let asked = Number.NEGATIVE_INFINITY;
@@ -11,7 +11,7 @@ export function fleetSize(sql: Sql, clock: Clock): () => Promise<number> {
     if (clock.monotonic() - asked < FRESH_MS) return known;
     asked = clock.monotonic();
     const rows = await sql<{ agents: bigint }[]>`
-      select count(*) as agents from registry.agents where revoked_at is null`.catch(() => []);
+      select count(*) as agents from registry.watched_agents where not revoked`.catch(() => []);
     known = Number(rows[0]?.agents ?? known);
     return known;
   };
