@@ -1,18 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { JournalReply } from '@keyfleet/contracts';
-import type { NatsConnection } from '@nats-io/transport-node';
 import { at, type Bench, type BenchRun, type Figure } from './bench.js';
 import { CopyAnchor } from './copy.js';
 import { type BenchAgent, BenchFleet } from './fleet.js';
 import { inTurns, quantile } from './rounds.js';
+import { BATCH, type Sender, send, startSteadyIngest } from './steady-ingest.js';
 import { fill } from './workload.js';
 
 const AGENTS = 40;
-const BATCH = 100;
 /** Of one turn. */
 const EVENTS = 60_000;
 const ROUNDS = 5;
-const TIMEOUT_MS = 30_000;
 /** Services whose projections are left out of the first figure; the registry's own go on. */
 const ASIDE = ['analytics', 'policy', 'notify'];
 const LAG_SECONDS = 20;
@@ -42,11 +39,6 @@ export const ingest: Bench = {
     }
   },
 };
-
-interface Sender {
-  readonly agent: BenchAgent;
-  readonly connection: NatsConnection;
-}
 
 async function connected(fleet: BenchFleet, agent: BenchAgent): Promise<Sender> {
   return { agent, connection: await fleet.connect(agent) };
@@ -105,37 +97,20 @@ async function sendAll(agents: readonly Sender[]): Promise<number> {
   return (EVENTS * 1_000) / (performance.now() - started);
 }
 
-/** As an agent does it: what is not taken yet is sent again. */
-async function send({ agent, connection }: Sender, batch: Uint8Array): Promise<void> {
-  for (;;) {
-    const answer = await connection.request(agent.subject, batch, { timeout: TIMEOUT_MS });
-    const reply = answer.json<JournalReply>();
-    if ('hash' in reply) return;
-    if (!('retryAfterMs' in reply)) throw new Error(`ingest answered ${JSON.stringify(reply)}`);
-    await delay(reply.retryAfterMs);
-  }
-}
-
 /** Sends at a steady rate and looks four times a second how far behind the slowest projection is. */
 async function lagAt(fleet: BenchFleet, agents: readonly Sender[], perSecond: number): Promise<number[]> {
+  const load = await startSteadyIngest(
+    fleet,
+    agents.map(({ agent }) => agent),
+    perSecond,
+  );
   const until = performance.now() + LAG_SECONDS * 1_000;
-  const everyMs = (BATCH * agents.length * 1_000) / perSecond;
   const lags: number[] = [];
-  const sender = async (one: Sender, index: number): Promise<void> => {
-    let due = performance.now() + (everyMs * index) / agents.length;
-    while (performance.now() < until) {
-      await delay(Math.max(0, due - performance.now()));
-      await send(one, one.agent.batch(BATCH));
-      due += everyMs;
-    }
-  };
-  const look = async (): Promise<void> => {
-    while (performance.now() < until) {
-      const behind = await fleet.behind();
-      lags.push(Math.max(...behind.map(({ seconds }) => seconds)));
-      await delay(250);
-    }
-  };
-  await Promise.all([...agents.map(sender), look()]);
+  while (performance.now() < until) {
+    const behind = await fleet.behind();
+    lags.push(Math.max(...behind.map(({ seconds }) => seconds)));
+    await delay(250);
+  }
+  await load.stop();
   return lags;
 }
