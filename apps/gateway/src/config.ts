@@ -36,7 +36,12 @@ export const gatewayConfig = z.strictObject({
     certFile: z.string(),
     keyFile: z.string(),
   }),
-  operations: z.strictObject({ port: z.coerce.number().int().min(0).max(65_535).default(0) }).prefault({}),
+  operations: z
+    .strictObject({
+      host: z.string().min(1).default('127.0.0.1'),
+      port: z.coerce.number().int().min(0).max(65_535).default(0),
+    })
+    .prefault({}),
   tracing: tracingSettings,
   graphql: z.strictObject({ introspection: z.stringbool().default(false) }).prefault({}),
   cursor: z.strictObject({ secret: z.string().min(32) }),

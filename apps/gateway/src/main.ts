@@ -136,7 +136,7 @@ async function start(settings: GatewayConfig): Promise<void> {
 }
 
 async function openOperations(settings: GatewayConfig, { registry }: Metrics): Promise<Operations> {
-  const operations = await startOperations({ port: settings.operations.port, registry });
+  const operations = await startOperations({ ...settings.operations, registry });
   shutdown.onShutdown('operations', () => operations.close());
   return operations;
 }

@@ -11,6 +11,7 @@ configuration in DIR/nats. Running it again keeps every key and refreshes what h
 
   --nats-port N         client port of the broker (default 4222; -1 lets the broker choose)
   --nats-host ADDRESS   where the broker listens (default 127.0.0.1)
+  --nats-monitor-port N where the broker says, on loopback, that it is well (default nowhere)
   --nats-name NAME      a further name or address of the broker for its certificate; may be given several times
   --print-nats-config   print what an external NATS must load, and change nothing`;
 
@@ -19,6 +20,7 @@ const { values } = parseArgs({
     directory: { type: 'string' },
     'nats-port': { type: 'string', default: '4222' },
     'nats-host': { type: 'string' },
+    'nats-monitor-port': { type: 'string' },
     'nats-name': { type: 'string', multiple: true },
     'print-nats-config': { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -31,6 +33,8 @@ function fail(message: string): never {
 }
 
 const natsPort = Number(values['nats-port']);
+const monitorPort =
+  values['nats-monitor-port'] === undefined ? undefined : Number(values['nats-monitor-port']);
 
 if (values.help) {
   process.stdout.write(`${USAGE}\n`);
@@ -38,6 +42,11 @@ if (values.help) {
   fail('--directory is missing.');
 } else if (!Number.isInteger(natsPort) || natsPort < -1 || natsPort > 65_535 || natsPort === 0) {
   fail('--nats-port takes a port number or -1.');
+} else if (
+  monitorPort !== undefined &&
+  !(Number.isInteger(monitorPort) && monitorPort > 0 && monitorPort <= 65_535)
+) {
+  fail('--nats-monitor-port takes a port number.');
 } else if (values['print-nats-config']) {
   const port = natsPort === -1 ? undefined : natsPort;
   process.stdout.write(renderExternalConfig(join(values.directory, 'authority'), { port }));
@@ -47,6 +56,7 @@ if (values.help) {
     clock: systemClock,
     natsPort,
     natsHost: values['nats-host'],
+    natsMonitorPort: monitorPort,
     natsNames: values['nats-name'],
   });
   process.stdout.write(

@@ -111,12 +111,21 @@ function userAgentOf(request: FastifyRequest): { userAgent?: string } {
 }
 
 function setSessionCookie(request: FastifyRequest, reply: FastifyReply, secret: string, expires: Date): void {
-  const loopback = /^(?:127\.|::1$|::ffff:127\.)/.test(request.ip);
   reply.setCookie(SESSION_COOKIE, secret, {
     path: '/',
     httpOnly: true,
     sameSite: 'lax',
-    secure: !loopback,
+    secure: !isOnLoopback(request),
     expires,
   });
+}
+
+/**
+ * Whether the browser and this gateway meet on one machine. A published port of a container brings another address, so
+ * the name the browser used counts too, unless a proxy spoke for it.
+ */
+function isOnLoopback(request: FastifyRequest): boolean {
+  if (/^(?:127\.|::1$|::ffff:127\.)/.test(request.ip)) return true;
+  const direct = request.ip === request.socket.remoteAddress;
+  return direct && /^(?:127\.\d+\.\d+\.\d+|\[::1\]|localhost)$/.test(request.hostname);
 }

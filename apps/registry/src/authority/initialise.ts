@@ -24,6 +24,8 @@ export interface InitialiseOptions {
   /** Client port of the broker; `-1` lets the server choose. */
   readonly natsPort: number;
   readonly natsHost?: string;
+  /** Where the broker says at `/healthz`, on loopback, that it is well; absent means nowhere. */
+  readonly natsMonitorPort?: number;
   /** Further names and addresses brokers are reached by, beside 127.0.0.1 and localhost. */
   readonly natsNames?: readonly string[];
 }
@@ -107,6 +109,7 @@ function writeBrokerConfig(tree: PrivateTree, options: InitialiseOptions, instal
       caFile: tree.path('nats', 'ca.crt'),
       port: options.natsPort,
       host: options.natsHost,
+      monitorPort: options.natsMonitorPort,
     }),
   );
 }
