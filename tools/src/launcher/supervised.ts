@@ -21,12 +21,12 @@ export interface SupervisedOptions<R extends Running> {
   /** Whether it is brought back when it ends by itself. */
   readonly restart: boolean;
   readonly onEvent?: (event: SupervisedEvent) => void;
-  /** Pause before the first restart; it doubles up to `longestPauseMs` and begins anew after a minute of life. */
+  /** Pause before the first restart; it doubles up to `longestPauseMs` and begins anew after so long a life that it was no failing start. */
   readonly firstPauseMs?: number;
   readonly longestPauseMs?: number;
 }
 
-const STABLE_MS = 60_000;
+const STABLE_MS = 10_000;
 
 /** Keeps one process running: restarts it with back-off when it dies, and leaves it alone once it was told to stop. */
 export class Supervised<R extends Running = Running> {

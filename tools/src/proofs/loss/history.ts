@@ -1,119 +1,171 @@
-import type { JournalEntry } from '@keyfleet/contracts';
-import { GENESIS_HASH } from '@keyfleet/contracts';
+import { createHash, type Hash } from 'node:crypto';
+import { GENESIS_HASH, type JournalEntry } from '@keyfleet/contracts';
 import { canonicalEntry, sha256Hex } from '@keyfleet/crypto';
 import type { RecordedEvent } from '@keyfleet/event-store';
-
-/** Everything there is to say about one agent once it has come to rest. */
-export interface AgentHistory {
-  /** The agent's own journal, in order, read from its disk. */
-  readonly recorded: readonly JournalEntry[];
-  /** So many at its end came when the agent was being stopped, and wait on its disk for its next start. */
-  readonly pending: number;
-  /** Its journal in the event store, by position. */
-  readonly stored: readonly RecordedEvent[];
-  /** Ids in the events read model, as the public API lists them. */
-  readonly shown: readonly string[];
-  /** Versions its API confirmed, as `path@version`. */
-  readonly confirmed: readonly string[];
-}
+import type { Ledger } from './ledger.js';
 
 /** Counts of what must not be; all zero is the proof. */
-export interface Verdict {
-  /** Recorded by the agent before it came to rest, and not in the store. */
+export interface StoreVerdict {
+  /** Recorded by an agent, acknowledged or still to be brought, and not in the store. */
   readonly lost: number;
   /** More than once in the store. */
   readonly duplicated: number;
   /** In the store before one that was recorded earlier. */
   readonly reordered: number;
-  /** Not the hash of what is stored, or not linked to the entry before. */
+  /** Not the hash of what is stored, not linked to the entry before, or not at the next revision. */
   readonly brokenLinks: number;
   /** In the store and recorded by nobody. */
   readonly invented: number;
-  /** In the store and not, or more than once, in the read model. */
-  readonly misshown: number;
-  /** Confirmed to a client and not in the journal. */
-  readonly unrecorded: number;
 }
 
-const WRITES = new Set(['SecretCreated', 'SecretUpdated']);
-
-export function judge({ recorded, pending, stored, shown, confirmed }: AgentHistory): Verdict {
-  const places = new Map(recorded.map(({ id }, place) => [id, place]));
-  const ids = stored.map(({ id }) => id);
-  const inStore = new Set(ids);
-  const due = recorded.slice(0, recorded.length - pending);
-  const order = ids.map((id) => places.get(id)).filter((place) => place !== undefined);
-  const times = countOf(shown);
-  const written = new Set(
-    recorded.filter(({ type }) => WRITES.has(type)).map(({ data }) => `${data['path']}@${data['version']}`),
-  );
-  return {
-    lost: due.filter(({ id }) => !inStore.has(id)).length,
-    duplicated: ids.length - inStore.size,
-    reordered: order.filter((place, index) => index > 0 && place < (order[index - 1] as number)).length,
-    brokenLinks: brokenLinks(stored),
-    invented: ids.filter((id) => !places.has(id)).length,
-    misshown: [...inStore].filter((id) => times.get(id) !== 1).length,
-    unrecorded: confirmed.filter((write) => !written.has(write)).length,
-  };
+/** An agent that tells of what it recorded only how many there were and a hash over their ids in order. */
+export interface Summary {
+  readonly recorded: number;
+  readonly idsHash: string;
 }
 
-function countOf(ids: readonly string[]): Map<string, number> {
-  const times = new Map<string, number>();
-  for (const id of ids) times.set(id, (times.get(id) ?? 0) + 1);
-  return times;
+export interface JudgeOptions {
+  /** Agents whose every entry is known. */
+  readonly ledger: Ledger;
+  readonly real: ReadonlySet<string>;
+  readonly summaries: ReadonlyMap<string, Summary>;
 }
 
-function brokenLinks(stored: readonly RecordedEvent[]): number {
-  const last = new Map<string, string>();
-  const known = new Set([GENESIS_HASH]);
-  let broken = 0;
-  for (const event of stored) {
-    const { prev, hash } = event.metadata.journal ?? { prev: '', hash: '' };
-    const before = last.get(event.stream);
-    // The first of an epoch joins on to some entry before it, every other one to the one before.
-    const linked = before === undefined ? known.has(prev) && event.revision === 0n : prev === before;
-    if (!linked || sha256Hex(canonicalEntry(entryOf(event, prev))) !== hash) broken += 1;
-    last.set(event.stream, hash);
-    known.add(hash);
+interface Stream {
+  readonly agentId: string;
+  readonly epoch: number;
+  revision: bigint;
+  hash: string;
+}
+
+interface Digest {
+  readonly hash: Hash;
+  count: number;
+}
+
+/** A first entry of an epoch joins on to some entry before it, which is looked for afterwards. */
+export interface Joint {
+  readonly agentId: string;
+  readonly epoch: number;
+  readonly prev: string;
+}
+
+/**
+ * Judges the journals of a store from its events as they come, in the order of their positions. It holds one place per
+ * stream and agent, and nothing per entry.
+ */
+export class StoreJudge {
+  readonly #options: JudgeOptions;
+  readonly #streams = new Map<string, Stream>();
+  readonly #digests = new Map<string, Digest>();
+  readonly #places = new Map<string, number>();
+  readonly #joints: Joint[] = [];
+  readonly #counts = { duplicated: 0, reordered: 0, brokenLinks: 0, invented: 0 };
+  #events = 0;
+
+  constructor(options: JudgeOptions) {
+    this.#options = options;
   }
-  return broken;
+
+  get events(): number {
+    return this.#events;
+  }
+
+  /** First entries of epochs, whose `prev` must be the hash of an entry before them. */
+  get joints(): readonly Joint[] {
+    return this.#joints;
+  }
+
+  take(events: readonly RecordedEvent[]): void {
+    this.#options.ledger.together(() => {
+      for (const event of events) this.#takeOne(event);
+    });
+  }
+
+  #takeOne(event: RecordedEvent): void {
+    const stream = this.#streamOf(event);
+    if (!stream) return;
+    this.#events += 1;
+    this.#link(stream, event);
+    const { agentId } = stream;
+    if (this.#options.real.has(agentId)) this.#placeIn(agentId, event.id);
+    else if (this.#options.summaries.has(agentId)) this.#digest(agentId, event.id);
+    else this.#counts.invented += 1;
+  }
+
+  #streamOf({ stream }: RecordedEvent): Stream | undefined {
+    const known = this.#streams.get(stream);
+    if (known) return known;
+    const [, agentId, epoch] = /^journal-(.*)\.(\d+)$/.exec(stream) ?? [];
+    if (!agentId || !epoch) return undefined;
+    const made = { agentId, epoch: Number(epoch), revision: -1n, hash: '' };
+    this.#streams.set(stream, made);
+    return made;
+  }
+
+  #link(stream: Stream, event: RecordedEvent): void {
+    const { prev, hash } = event.metadata.journal ?? { prev: '', hash: '' };
+    const first = stream.revision === -1n;
+    if (first) this.#joints.push({ agentId: stream.agentId, epoch: stream.epoch, prev });
+    const linked = (first || prev === stream.hash) && event.revision === stream.revision + 1n;
+    if (!linked || sha256Hex(canonicalEntry(entryOf(event, stream, prev))) !== hash)
+      this.#counts.brokenLinks += 1;
+    stream.revision = event.revision;
+    stream.hash = hash;
+  }
+
+  #placeIn(agentId: string, id: string): void {
+    const found = this.#options.ledger.store(agentId, id);
+    if (!found) {
+      this.#counts.invented += 1;
+      return;
+    }
+    if (found.stored > 0) this.#counts.duplicated += 1;
+    else if (found.place < (this.#places.get(agentId) ?? 0)) this.#counts.reordered += 1;
+    this.#places.set(agentId, Math.max(found.place, this.#places.get(agentId) ?? 0));
+  }
+
+  #digest(agentId: string, id: string): void {
+    let digest = this.#digests.get(agentId);
+    if (!digest) this.#digests.set(agentId, (digest = { hash: createHash('sha256'), count: 0 }));
+    digest.hash.update(id);
+    digest.count += 1;
+  }
+
+  /** `broken`: joints that were found to join on to nothing. */
+  verdict(broken: number): StoreVerdict {
+    const { duplicated, reordered, brokenLinks, invented } = this.#counts;
+    const totals = { lost: this.#options.ledger.lost, duplicated, reordered, invented };
+    for (const [agentId, summary] of this.#options.summaries) this.#compare(agentId, summary, totals);
+    return { ...totals, brokenLinks: brokenLinks + broken };
+  }
+
+  /** A summary cannot say which: too few are lost ones, too many are too many, and others are in another order. */
+  #compare(
+    agentId: string,
+    { recorded, idsHash }: Summary,
+    totals: { lost: number; duplicated: number; reordered: number },
+  ): void {
+    const digest = this.#digests.get(agentId) ?? { hash: createHash('sha256'), count: 0 };
+    if (digest.count < recorded) totals.lost += recorded - digest.count;
+    else if (digest.count > recorded) totals.duplicated += digest.count - recorded;
+    else if (digest.hash.digest('hex') !== idsHash) totals.reordered += 1;
+  }
 }
 
-function entryOf(event: RecordedEvent, prev: string): Omit<JournalEntry, 'hash'> {
-  const { id, type, v, metadata, stream, revision } = event;
-  const [, agentId = '', epoch] = /^journal-(.*)\.(\d+)$/.exec(stream) ?? [];
-  const data = event.data as JournalEntry['data'];
-  const orgId = metadata.orgId ?? '';
+export const isGenesis = ({ prev }: Joint): boolean => prev === GENESIS_HASH;
+
+function entryOf(event: RecordedEvent, stream: Stream, prev: string): Omit<JournalEntry, 'hash'> {
+  const { id, type, v, metadata, revision } = event;
   return {
-    id,
-    orgId,
-    agentId,
-    epoch: Number(epoch),
-    seq: Number(revision) + 1,
-    type,
-    v,
-    at: metadata.at,
-    data,
-    prev,
+    ...{ id, orgId: metadata.orgId ?? '', agentId: stream.agentId, epoch: stream.epoch },
+    ...{
+      seq: Number(revision) + 1,
+      type,
+      v,
+      at: metadata.at,
+      data: event.data as JournalEntry['data'],
+      prev,
+    },
   };
-}
-
-export function sum(verdicts: readonly Verdict[]): Verdict {
-  const total = {
-    lost: 0,
-    duplicated: 0,
-    reordered: 0,
-    brokenLinks: 0,
-    invented: 0,
-    misshown: 0,
-    unrecorded: 0,
-  };
-  for (const verdict of verdicts)
-    for (const name of Object.keys(total) as (keyof Verdict)[]) total[name] += verdict[name];
-  return total;
-}
-
-export function isClean(verdict: Verdict): boolean {
-  return Object.values(verdict).every((count) => count === 0);
 }

@@ -1,141 +1,190 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Stack } from '../../e2e/stack.js';
-import { shuffled } from '../random.js';
+import { acknowledgedOnDisk, pendingOnDisk, readJournal, type Watermark } from './agent-disk.js';
+import { prepare, putBack, takeImage } from './images.js';
+import type { Ledger } from './ledger.js';
+import type { Place, Unit } from './place.js';
+import type { Failpoint, Kill, Target } from './plan.js';
 
-/** Places in the life of a batch where ingest can be told to die; see KEYFLEET_FAILPOINTS. */
-export const FAILPOINTS = [
-  'ingest.received',
-  'ingest.validated',
-  'ingest.before-append',
-  'ingest.after-append',
-  'ingest.before-reply',
-] as const;
-export type Failpoint = (typeof FAILPOINTS)[number];
-
-export type Target = 'nats' | 'nats-emptied' | 'registry' | 'analytics' | 'agent' | Failpoint;
-
-export interface Kill {
-  readonly target: Target;
-  /** Which agent, where it is one. */
-  readonly index: number;
-  /** Pause before it. */
-  readonly afterMs: number;
-}
-
-export interface KillPlan {
-  readonly kills: number;
-  readonly agents: number;
-  readonly overMs: number;
-  readonly random: () => number;
-}
-
-/** Every kind at least once where there are enough, the rest by lot; the pauses fill the time. */
-export function planKills({ kills, agents, overMs, random }: KillPlan): Kill[] {
-  const kinds: Target[] = ['registry', 'nats-emptied', 'agent', 'analytics', ...FAILPOINTS, 'nats'];
-  const lots: Target[] = ['nats', 'registry', 'registry', 'analytics', 'agent', 'agent', ...FAILPOINTS];
-  const targets = Array.from(
-    { length: kills },
-    (_, n) => kinds[n] ?? lots[Math.floor(random() * lots.length)],
-  );
-  return shuffled(targets as Target[], random).map((target) => ({
-    target,
-    index: Math.floor(random() * agents),
-    afterMs: (overMs / kills) * (0.4 + 1.2 * random()),
-  }));
-}
-
-export interface Killing {
-  readonly stack: Stack;
-  /** Where the broker keeps what it was pushed. */
-  readonly claimsDirectory: string;
+export interface KillerOptions {
+  readonly place: Place;
+  readonly ledger: Ledger;
   /** A file per failpoint; ingest dies there once when it exists. */
   readonly failpointFile: (name: Failpoint) => string;
-  readonly say: (line: string) => void;
+  /** Where images of folders are kept. */
+  readonly images: string;
 }
 
-/** While its process is being brought back there is nothing to kill. */
-const WAIT_MS = 20_000;
+/** A failpoint needs a batch to come by. */
+const PASSING_MS = 30_000;
+/** Entries that wait at an agent whose journal is brought over all the time. */
+const FEW = 100;
 
-/** Carries a kill out; the launcher brings services and broker back, and this the agent. False where there was nobody. */
-export async function kill({ target, index }: Kill, killing: Killing): Promise<boolean> {
-  const { stack, claimsDirectory, failpointFile, say } = killing;
-  switch (target) {
-    case 'nats':
-    case 'nats-emptied':
-      return dies(
-        () => ({ pid: stack.run.nats.pid, command: 'nats-server' }),
-        () => {
-          say(`kill ${target}`);
-          if (target === 'nats-emptied') rmSync(claimsDirectory, { recursive: true, force: true });
-        },
-      );
-    case 'registry':
-    case 'analytics':
-      return dies(
-        () => ({
-          pid: stack.run.services.find(({ name }) => name === target)?.pid ?? 0,
-          command: `apps/${target}`,
-        }),
-        () => say(`kill ${target}`),
-      );
-    case 'agent': {
-      const name = stack.run.agents[index]?.name ?? '';
-      const pid = () => stack.run.agents[index]?.pid ?? 0;
-      const died = await dies(
-        () => ({ pid: pid(), command: 'apps/agent' }),
-        () => say(`kill agent ${name}`),
-      );
-      await agentTool(stack, 'start', name);
-      return died;
+/** Carries kills out, and waits each time until what died is back. */
+export class Killer {
+  readonly #options: KillerOptions;
+  /** Grows when PostgreSQL was put back: what was true of the store before need not be true now. */
+  #generation = 0;
+  /** How far agents believed to be committed when the store was put back. */
+  readonly #promised = new Map<string, Watermark>();
+
+  constructor(options: KillerOptions) {
+    this.#options = options;
+  }
+
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** What a kill touches: two kills of one unit are never under way at once. The first of them is what dies. */
+  unitsOf(kill: Kill): [Unit, ...Unit[]] {
+    // Store and agent must not forget at the same time: nobody could bring back what both had.
+    return kill.target === 'agent-older' ? [this.#unitOf(kill), 'postgres'] : [this.#unitOf(kill)];
+  }
+
+  /** Whether the agent may forget now what the store had before it was put back. */
+  mayHappen(kill: Kill): boolean {
+    const [unit] = this.unitsOf(kill);
+    return kill.target !== 'agent-older' || this.#hasSentAgain((unit as { agent: string }).agent);
+  }
+
+  #hasSentAgain(name: string): boolean {
+    const directory = this.#options.place.agentDirectory(name);
+    if (!this.#promised.has(name)) return true;
+    return !this.isOutdated(name, acknowledgedOnDisk(directory)) && pendingOnDisk(directory) <= FEW;
+  }
+
+  /** A watermark from before the store was put back: its agent has not heard of that yet. */
+  isOutdated(name: string, at: Watermark | undefined): boolean {
+    const promised = this.#promised.get(name);
+    if (!promised || !at) return false;
+    return at.epoch < promised.epoch || (at.epoch === promised.epoch && at.seq <= promised.seq);
+  }
+
+  #unitOf({ target, lot }: Kill): Unit {
+    if (target === 'agent' || target === 'agent-older') {
+      const { agents } = this.#options.place;
+      return { agent: agents[Math.floor(lot * agents.length)]?.name ?? '' };
     }
-    default:
-      say(`kill at ${target}`);
-      return diesAt(failpointFile(target));
+    if (target.startsWith('ingest.')) return 'registry';
+    return target.split('-')[0] as Unit;
+  }
+
+  /** The first images: of every agent's folder, the broker's and PostgreSQL's. */
+  async takeImages(): Promise<void> {
+    const { place } = this.#options;
+    cpSync(place.in('nats', 'claims'), this.#image('claims'), { recursive: true });
+    for (const { name, pid } of place.agents) takeImage(pid, place.agentDirectory(name), this.#image(name));
+    this.takePostgresImage();
+  }
+
+  takePostgresImage(): void {
+    const { place } = this.#options;
+    takeImage(place.pidOf('postgres'), place.in('postgres', 'data'), this.#image('postgres'));
+    prepare(this.#image('postgres'));
+  }
+
+  #image(name: string): string {
+    return `${this.#options.images}/${name}`;
+  }
+
+  /** False where there was nobody to kill. Resolves when the unit is back. */
+  async kill({ target, lot }: Kill): Promise<boolean> {
+    const { place } = this.#options;
+    const unit = this.#unitOf({ target, lot });
+    const pid = place.pidOf(unit);
+    if (pid === 0) return false;
+    if (target.startsWith('ingest.')) {
+      if (!(await this.#diesAt(target as Failpoint))) return false;
+    } else {
+      process.kill(pid, target === 'postgres-immediate' ? 'SIGQUIT' : 'SIGKILL');
+      await gone(pid);
+      await this.#after(target, unit);
+    }
+    await place.back(unit, pid);
+    if (target.endsWith('-older') && target !== 'nats-older') this.#settled(target, unit);
+    return true;
+  }
+
+  async #after(target: Target, unit: Unit): Promise<void> {
+    const { place } = this.#options;
+    const claims = place.in('nats', 'claims');
+    switch (target) {
+      case 'nats-emptied':
+        return rmSync(claims, { recursive: true, force: true });
+      case 'nats-older':
+        rmSync(claims, { recursive: true, force: true });
+        return cpSync(this.#image('claims'), claims, { recursive: true });
+      case 'postgres-older':
+        this.#generation += 1;
+        for (const { name } of place.agents) this.#promise(name);
+        return putBack(this.#image('postgres'), place.in('postgres', 'data'));
+      case 'agent':
+      case 'agent-older':
+        return this.#agentDied(target, (unit as { agent: string }).agent);
+    }
+  }
+
+  #promise(name: string): void {
+    const at = acknowledgedOnDisk(this.#options.place.agentDirectory(name));
+    if (at && !this.isOutdated(name, at)) this.#promised.set(name, at);
+  }
+
+  /** What the disk had until now and will not have any more is written down; what was acknowledged stays due. */
+  async #agentDied(target: 'agent' | 'agent-older', name: string): Promise<void> {
+    const { place } = this.#options;
+    if (target === 'agent-older') {
+      this.remember(name);
+      putBack(this.#image(name), place.agentDirectory(name));
+    }
+    // The launcher may not have noticed yet that the agent it is asked for has died.
+    while (place.pidOf({ agent: name }) === 0) await place.agent('start', name);
+  }
+
+  /** Writes down what an agent that does not run has on its disk. */
+  remember(name: string): void {
+    const { place, ledger } = this.#options;
+    const id = place.agents.find((agent) => agent.name === name)?.id ?? '';
+    ledger.remember(id, readJournal(place.agentDirectory(name)));
+  }
+
+  /**
+   * What an agent has forgotten only the store has. Nobody could bring it back if the store forgot it too, so the
+   * store's image is from after that; and what is put back next time is another one.
+   */
+  #settled(target: Target, unit: Unit): void {
+    const { place } = this.#options;
+    if (target === 'agent-older') {
+      const { agent } = unit as { agent: string };
+      const pid = place.pidOf(unit);
+      if (pid !== 0) takeImage(pid, place.agentDirectory(agent), this.#image(agent));
+    }
+    this.takePostgresImage();
+  }
+
+  /** The process takes the file away as it dies there. */
+  async #diesAt(name: Failpoint): Promise<boolean> {
+    const file = this.#options.failpointFile(name);
+    writeFileSync(file, '');
+    for (let waited = 0; existsSync(file); waited += 50) {
+      if (waited > PASSING_MS) {
+        rmSync(file, { force: true });
+        return false;
+      }
+      await delay(50);
+    }
+    return true;
   }
 }
 
-/** The process takes the file away as it dies there; until then something has to come by. */
-async function diesAt(file: string): Promise<boolean> {
-  writeFileSync(file, '');
-  for (let waited = 0; existsSync(file); waited += 100) {
-    if (waited > WAIT_MS) {
-      rmSync(file, { force: true });
-      return false;
-    }
-    await delay(100);
-  }
-  return true;
+async function gone(pid: number): Promise<void> {
+  while (stateOf(pid) !== undefined && stateOf(pid) !== 'Z') await delay(10);
 }
 
-async function dies(find: () => { pid: number; command: string }, then: () => void): Promise<boolean> {
-  for (let waited = 0; waited < WAIT_MS; waited += 100) {
-    const { pid, command } = find();
-    if (isRunning(pid, command)) {
-      process.kill(pid, 'SIGKILL');
-      then();
-      return true;
-    }
-    await delay(100);
-  }
-  return false;
-}
-
-/** A pid alone could be somebody else's by now. */
-function isRunning(pid: number, command: string): boolean {
+function stateOf(pid: number): string | undefined {
   try {
-    return pid > 0 && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(command);
+    return /^State:\s+(\S)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
   } catch {
-    return false;
+    return undefined;
   }
-}
-
-/** `npm run agent -- <action> <name>` in the folder of the installation. */
-export async function agentTool(stack: Stack, action: 'start' | 'stop', name: string): Promise<void> {
-  const tool = join(process.cwd(), 'tools/dist/agent.js');
-  const child = spawn(process.execPath, [tool, action, name], { cwd: stack.directory, stdio: 'ignore' });
-  await once(child, 'exit');
 }

@@ -1,224 +1,208 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { EventStore, RecordedEvent } from '@keyfleet/event-store';
+import type { EventStore } from '@keyfleet/event-store';
 import { createPostgresEventStore } from '@keyfleet/event-store/postgres';
-import { type FaultProxy, startFaultProxy, waitFor } from '@keyfleet/testing';
-import { askAgent, Client, type EventRow } from '../../e2e/client.js';
+import { askAgent } from '../../e2e/client.js';
 import { Stack } from '../../e2e/stack.js';
-import { readJournal, redirect } from './agent-disk.js';
-import { type AgentHistory, isClean, judge, sum, type Verdict } from './history.js';
-import { agentTool, FAILPOINTS, type Failpoint, kill, planKills } from './kills.js';
+import { Chaos, type Toll } from './chaos.js';
+import { checkAll, type Findings, isClean } from './check.js';
+import { Crowd } from './crowd.js';
+import { Killer } from './kills.js';
+import { Ledger } from './ledger.js';
 import { writeSecrets } from './load.js';
+import { openProxies, type Proxies, useProxies } from './network.js';
+import { Place } from './place.js';
+import { FAILPOINTS, type Failpoint, planKills, type Target } from './plan.js';
+import { Watermarks } from './watermarks.js';
 
 export interface LossOptions {
   /** An empty folder; the installation's data lies in it. */
   readonly directory: string;
+  readonly seed: string;
+  /** Real agents: processes with a vault on disk, killed and put back like everything else. */
   readonly agents: number;
-  /** Secrets written at each agent. */
+  /** Secrets written at each of them. */
   readonly entriesPerAgent: number;
+  /** Agents of the simulator, and entries of each. */
+  readonly simulated: number;
+  readonly entriesPerSimulated: number;
   readonly kills: number;
-  readonly overMs: number;
-  /** How long one agent has no network. */
-  readonly cutOffMs: number;
+  readonly killEveryMs: number;
+  readonly disturbEveryMs: number | undefined;
+  /** How long agents may take to bring over what waits at the end; 10 min by default. What is not there then is lost. */
+  readonly drainCeilingMs?: number;
+  readonly weights?: Partial<Readonly<Record<Target, number>>>;
   readonly random: () => number;
   readonly say: (line: string) => void;
 }
 
-export interface LossResult extends Verdict {
+export interface LossResult extends Findings {
   readonly held: boolean;
-  readonly agents: number;
+  /** Every entry was acknowledged in the end. */
+  readonly drained: boolean;
   readonly entries: number;
+  readonly ofRealAgents: number;
   readonly kills: number;
   readonly killsByTarget: Readonly<Record<string, number>>;
-  readonly falseOffline: number;
+  readonly pauses: number;
+  readonly networkFaults: number;
+  readonly watermarksCompared: number;
+  readonly chaosSeconds: number;
   /** From the end of the writing until every entry was acknowledged. */
   readonly drainSeconds: number;
+  readonly checkSeconds: number;
 }
 
-const DRAIN_CEILING_MS = 300_000;
+const DRAIN_CEILING_MS = 600_000;
 
 /** Starts the whole product, writes, kills, waits until all is quiet, and compares what everybody has. */
 export async function proveNoLoss(options: LossOptions): Promise<LossResult> {
   const failpoints = join(options.directory, 'failpoints');
-  mkdirSync(failpoints, { recursive: true });
+  const images = join(options.directory, 'images');
+  for (const folder of [failpoints, images]) mkdirSync(folder, { recursive: true });
   const failpointFile = (name: Failpoint) => join(failpoints, name);
   const armed = FAILPOINTS.map((name) => [name, { killWhenFile: failpointFile(name) }]);
   const stack = await Stack.start({
     directory: options.directory,
     agents: options.agents,
-    traffic: true,
     env: { KEYFLEET_FAILPOINTS: JSON.stringify(Object.fromEntries(armed)) },
   });
-  const proxy = await startFaultProxy({ port: Number(new URL(stack.run.nats.url).port) });
+  options.say(`${options.agents} real agents and everything else are running`);
+  const place = new Place(stack);
+  const ledger = new Ledger(join(options.directory, 'ledger.db'));
   const store = createPostgresEventStore({ url: stack.run.eventStore.url });
+  const killer = new Killer({ place, ledger, failpointFile, images });
+  const proxies = await openProxies(place);
+  const proof = new Proof({ ...options, place, ledger, store, killer, proxies });
   try {
-    return await new Proof({ ...options, stack, proxy, store, failpointFile }).run();
+    return await proof.run();
   } finally {
     await store.close();
+    ledger.close();
+    for (const proxy of Object.values(proxies)) proxy.heal();
     await stack.stop();
-    await proxy.close();
-    rmSync(failpoints, { recursive: true, force: true });
+    for (const proxy of Object.values(proxies)) await proxy.close();
   }
 }
 
 interface Parts extends LossOptions {
-  readonly stack: Stack;
-  readonly proxy: FaultProxy;
+  readonly place: Place;
+  readonly ledger: Ledger;
   readonly store: EventStore;
-  readonly failpointFile: (name: Failpoint) => string;
+  readonly killer: Killer;
+  readonly proxies: Proxies;
 }
 
 class Proof {
   readonly #parts: Parts;
-  readonly #performed = new Map<string, number>();
+  #crowd: Crowd | undefined;
 
   constructor(parts: Parts) {
     this.#parts = parts;
   }
 
   async run(): Promise<LossResult> {
-    const { stack, random, say, agents, entriesPerAgent, overMs } = this.#parts;
-    await this.#behindProxy();
-    const writing = stack.run.agents.map((_, index) => {
-      const agent = () => stack.run.agents[index] as (typeof stack.run.agents)[number];
-      return writeSecrets({ agent, entries: entriesPerAgent, overMs, random });
-    });
-    const [confirmed] = await Promise.all([Promise.all(writing), this.#killAll(), this.#cutOff()]);
-    say('everything is written and nobody dies any more');
-    const stopped = performance.now();
-    await this.#drained();
-    const drainSeconds = Math.round((performance.now() - stopped) / 100) / 10;
-    say(`every journal was acknowledged ${drainSeconds} s later`);
-    const histories = await this.#histories(confirmed);
-    const verdict = sum(histories.map(judge));
-    const falseOffline = await this.#falseOffline();
-    return {
-      held: isClean(verdict) && falseOffline === 0,
-      agents,
-      entries: histories.reduce((total, { recorded }) => total + recorded.length, 0),
-      kills: [...this.#performed.values()].reduce((total, count) => total + count, 0),
-      killsByTarget: Object.fromEntries([...this.#performed].sort(([a], [b]) => (a < b ? -1 : 1))),
-      ...verdict,
-      falseOffline,
-      drainSeconds,
-    };
-  }
-
-  get #last() {
-    const { agents } = this.#parts.stack.run;
-    return agents[agents.length - 1] as (typeof agents)[number];
-  }
-
-  /** The last agent reaches the broker by a way that can be cut. */
-  async #behindProxy(): Promise<void> {
-    const { stack, proxy } = this.#parts;
-    await agentTool(stack, 'stop', this.#last.name);
-    redirect(this.#directoryOf(this.#last.name), proxy.through(stack.run.nats.url));
-    await agentTool(stack, 'start', this.#last.name);
-  }
-
-  #directoryOf(agent: string): string {
-    return join(this.#parts.directory, '.keyfleet', 'agents', agent);
-  }
-
-  async #killAll(): Promise<void> {
-    const { stack, say, failpointFile } = this.#parts;
-    const claimsDirectory = join(this.#parts.directory, '.keyfleet', 'nats', 'claims');
-    for (const next of planKills(this.#parts)) {
-      await delay(next.afterMs);
-      const done = await kill(next, { stack, claimsDirectory, failpointFile, say });
-      if (done) this.#performed.set(next.target, (this.#performed.get(next.target) ?? 0) + 1);
+    try {
+      return await this.#prove();
+    } finally {
+      await this.#crowd?.close();
     }
   }
 
-  async #cutOff(): Promise<void> {
-    const { proxy, cutOffMs, overMs, say, random } = this.#parts;
-    await delay(random() * Math.max(overMs - cutOffMs, 0));
-    say(`${this.#last.name} has no network for ${Math.round(cutOffMs / 1_000)} s`);
-    proxy.set({ mode: 'refuse' });
-    proxy.reset();
-    await delay(cutOffMs);
-    proxy.heal();
+  async #prove(): Promise<LossResult> {
+    const { place, killer, proxies, say, simulated, directory, seed, kills } = this.#parts;
+    if (this.#parts.disturbEveryMs !== undefined) await useProxies(place, proxies);
+    if (simulated > 0) {
+      this.#crowd = await Crowd.start({
+        ...{ stack: place.stack, directory: join(directory, 'simulator'), agents: simulated, seed },
+      });
+      say(`${simulated} simulated agents are connected`);
+    }
+    await killer.takeImages();
+    const watermarks = new Watermarks(this.#parts);
+    const began = performance.now();
+    const [toll] = await Promise.all([this.#chaos(watermarks), this.#write()]);
+    const chaosSeconds = seconds(began);
+    say('everything is written and nobody dies any more');
+    const stopped = performance.now();
+    const drained = await this.#comeToRest();
+    const drainSeconds = seconds(stopped);
+    say(
+      drained
+        ? `every journal was acknowledged ${drainSeconds} s later`
+        : 'not every journal was acknowledged',
+    );
+    await watermarks.look();
+    const checking = performance.now();
+    const { findings, events } = await checkAll({ ...this.#parts, crowd: this.#crowd, watermarks });
+    return {
+      held: drained && isClean(findings) && count(toll.kills) >= kills,
+      drained,
+      entries: events,
+      ofRealAgents: this.#parts.ledger.recorded,
+      kills: count(toll.kills),
+      killsByTarget: toll.kills,
+      pauses: toll.pauses,
+      networkFaults: toll.networkFaults,
+      ...findings,
+      watermarksCompared: watermarks.looks,
+      chaosSeconds,
+      drainSeconds,
+      checkSeconds: seconds(checking),
+    };
   }
 
-  async #drained(): Promise<void> {
-    for (const { name } of this.#parts.stack.run.agents)
-      await waitFor(() => this.#isDrained(name), {
-        ceilingMs: DRAIN_CEILING_MS,
-        what: `the drain of ${name}`,
-      });
+  #chaos(watermarks: Watermarks): Promise<Toll> {
+    const { kills, killEveryMs, random, weights } = this.#parts;
+    const plan = planKills(kills, random, weights);
+    return new Chaos({
+      ...this.#parts,
+      ...{ plan, everyMs: killEveryMs, afterKill: () => watermarks.look() },
+    }).run();
+  }
+
+  async #write(): Promise<void> {
+    const { place, ledger, entriesPerAgent, entriesPerSimulated, kills, killEveryMs, random } = this.#parts;
+    const overMs = kills * killEveryMs;
+    const writing = place.agents.map(async ({ id, name }) => {
+      const agent = () => place.agents.find((one) => one.name === name) as (typeof place.agents)[number];
+      const onConfirmed = (written: string) => ledger.confirm(id, [written]);
+      await writeSecrets({ agent, entries: entriesPerAgent, overMs, random, onConfirmed });
+    });
+    await Promise.all([...writing, this.#crowd?.journal(entriesPerSimulated, overMs)]);
+  }
+
+  /** Who had nothing to send since the store was put back hears of it with the next connection. */
+  async #comeToRest(): Promise<boolean> {
+    const { place, proxies } = this.#parts;
+    for (const proxy of Object.values(proxies)) proxy.heal();
+    const pid = place.pidOf('nats');
+    process.kill(pid, 'SIGKILL');
+    await place.back('nats', pid);
+    // Everybody has synced again before what they say of being drained counts.
+    await delay(5_000);
+    const until = performance.now() + (this.#parts.drainCeilingMs ?? DRAIN_CEILING_MS);
+    for (const { name } of place.agents)
+      while (!(await this.#isDrained(name)) && performance.now() < until) await delay(200);
+    const tooLong = delay(Math.max(until - performance.now(), 1_000), undefined, { ref: false });
+    await Promise.race([this.#crowd?.drained(), tooLong]);
+    return performance.now() < until;
   }
 
   async #isDrained(name: string): Promise<boolean> {
-    const agent = this.#parts.stack.run.agents.find((one) => one.name === name);
+    const agent = this.#parts.place.agents.find((one) => one.name === name);
     if (!agent) return false;
-    const { journal } = (await askAgent(agent, 'GET', '/status')).body as {
-      journal: { seq: number; acknowledged: number };
+    const answer = await askAgent(agent, 'GET', '/status').catch(() => undefined);
+    const { journal, link } = (answer?.body ?? {}) as {
+      journal?: { seq: number; acknowledged: number };
+      link?: { state: string };
     };
-    return journal.acknowledged === journal.seq;
-  }
-
-  async #histories(confirmed: readonly string[][]): Promise<AgentHistory[]> {
-    const { stack, store } = this.#parts;
-    // What they record as they stop stays with them.
-    const agents = stack.run.agents;
-    for (const { name } of agents) await agentTool(stack, 'stop', name);
-    const histories: AgentHistory[] = [];
-    for (const [index, { id, name, org }] of agents.entries()) {
-      const { recorded, pending } = readJournal(this.#directoryOf(name));
-      const stored = await journalOf(store, id);
-      const shown = await this.#shown(org, id, new Set(stored.map((event) => event.id)).size);
-      histories.push({ recorded, pending, stored, shown, confirmed: confirmed[index] ?? [] });
-    }
-    return histories;
-  }
-
-  /** Waits a while for the projection to come up to what is stored; what is not there then counts as missing. */
-  async #shown(org: string, agentId: string, expected: number): Promise<string[]> {
-    const client = await Client.signIn(this.#parts.stack);
-    let found: string[] = [];
-    const until = performance.now() + 60_000;
-    do {
-      found = await journalIdsShown(client, org, agentId);
-    } while (found.length < expected && performance.now() < until && (await delay(1_000, true)));
-    return found;
-  }
-
-  /** Nobody was away for as long as an agent has to be silent. */
-  async #falseOffline(): Promise<number> {
-    let offline = 0;
-    for (const event of await everything(this.#parts.store, 'liveness'))
-      if (event.type === 'AgentWentOffline') offline += 1;
-    return offline;
+    return journal !== undefined && link?.state === 'connected' && journal.acknowledged === journal.seq;
   }
 }
 
-async function everything(store: EventStore, category: string): Promise<RecordedEvent[]> {
-  const found: RecordedEvent[] = [];
-  const head = await store.headPosition();
-  for (let after: string | undefined; after === undefined || store.comparePositions(after, head) < 0; ) {
-    const page = await store.readAll({ after, filter: { categories: [category] } });
-    found.push(...page.events);
-    after = page.upTo;
-  }
-  return found;
-}
+const seconds = (since: number): number => Math.round((performance.now() - since) / 100) / 10;
 
-async function journalOf(store: EventStore, agentId: string): Promise<RecordedEvent[]> {
-  const events = await everything(store, 'journal');
-  return events.filter(({ stream }) => stream.startsWith(`journal-${agentId}.`));
-}
-
-async function journalIdsShown(client: Client, org: string, agentId: string): Promise<string[]> {
-  const ids: string[] = [];
-  for (let cursor: string | null = ''; cursor !== null; ) {
-    const query = `agentId=${agentId}&limit=200${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`;
-    const page: { items: EventRow[]; nextCursor: string | null } = await client.get(
-      `/api/v1/orgs/${org}/events?${query}`,
-    );
-    ids.push(...page.items.filter(({ stream }) => stream.startsWith('journal-')).map(({ id }) => id));
-    cursor = page.nextCursor;
-  }
-  return ids;
-}
+const count = (kills: Readonly<Record<string, number>>): number =>
+  Object.values(kills).reduce((sum, of) => sum + of, 0);

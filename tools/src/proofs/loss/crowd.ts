@@ -1,0 +1,56 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Simulator, startSimulator } from '@keyfleet/testing';
+import { Client } from '../../e2e/client.js';
+import type { Stack } from '../../e2e/stack.js';
+import type { Summary } from './history.js';
+
+export interface CrowdOptions {
+  readonly stack: Stack;
+  readonly directory: string;
+  readonly agents: number;
+  readonly seed: string;
+}
+
+export const CROWD_ORG = 'acme';
+const ADDED_PER_SECOND = 20;
+
+/** Simulated agents on the real link code: they carry the bulk, and are not killed themselves. */
+export class Crowd {
+  readonly #simulator: Simulator;
+
+  private constructor(simulator: Simulator) {
+    this.#simulator = simulator;
+  }
+
+  static async start({ stack, directory, agents, seed }: CrowdOptions): Promise<Crowd> {
+    const script = join(process.cwd(), 'apps/agent/dist/simulator/main.js');
+    if (!existsSync(script)) throw new Error(`There is no simulator at ${script}.`);
+    const client = await Client.signIn(stack);
+    const answer = await client.request('POST', `/api/v1/orgs/${CROWD_ORG}/enrolment-tokens`, {
+      uses: agents,
+    });
+    if (answer.status !== 201) throw new Error(`An enrolment token was refused: ${answer.status}`);
+    const { token } = answer.body as { token: string };
+    const simulator = startSimulator({ script, directory, seed, controlPlaneUrl: stack.run.gateway.url });
+    await simulator.tell({ kind: 'add', agents, enrolmentToken: token, perSecond: ADDED_PER_SECOND });
+    return new Crowd(simulator);
+  }
+
+  async journal(entries: number, overMs: number): Promise<void> {
+    await this.#simulator.tell({ kind: 'journal', agents: 'all', entries, overMs });
+  }
+
+  async drained(): Promise<void> {
+    await this.#simulator.tell({ kind: 'drained', agents: 'all' });
+  }
+
+  async summaries(): Promise<Map<string, Summary>> {
+    const { agents } = await this.#simulator.report();
+    return new Map(agents.map(({ agentId, recorded, idsHash }) => [agentId, { recorded, idsHash }]));
+  }
+
+  async close(): Promise<void> {
+    await this.#simulator.close();
+  }
+}
