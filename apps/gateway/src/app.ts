@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import cookie from '@fastify/cookie';
-import helmet from '@fastify/helmet';
 import { NestFactory } from '@nestjs/core';
 import { GraphQLSchemaHost } from '@nestjs/graphql';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -13,6 +12,7 @@ import { GatewayModule, type GatewayParts } from './gateway.module.js';
 import { AllowedMethods } from './http/allowed-methods.js';
 import { answerBroken } from './http/broken-requests.js';
 import { ProblemFilter } from './http/problem.filter.js';
+import { securityHeaders } from './http/security-headers.js';
 import { validationPipe } from './http/validation.js';
 import { serveLive } from './live/live-server.js';
 import { openApiDocument } from './openapi/document.js';
@@ -49,11 +49,10 @@ export async function createGateway(parts: GatewayParts, edge: GatewayEdge): Pro
   app.useGlobalPipes(validationPipe());
   app.useGlobalFilters(filter);
   await app.register(cookie as never);
-  await app.register(helmet as never, HEADERS as never);
   const fastify: FastifyInstance = adapter.getInstance();
   fastify.removeContentTypeParser('text/plain');
   fastify.addHook('onRoute', methods.add);
-  fastify.addHook('onRequest', keepOutOfCaches);
+  fastify.addHook('onRequest', answerHeaders(securityHeaders()));
   // Bodies that cannot be read fail before Nest sees the request.
   fastify.setErrorHandler((error, request, reply) => filter.answer(error, request, reply));
   const document = openApiDocument(app);
@@ -67,9 +66,12 @@ export async function createGateway(parts: GatewayParts, edge: GatewayEdge): Pro
 }
 
 /** Answers of the API are for their reader alone; the dashboard's files say for themselves. */
-function keepOutOfCaches(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
-  if (request.url.startsWith('/api/')) reply.header('cache-control', 'no-store');
-  done();
+function answerHeaders(always: Readonly<Record<string, string>>) {
+  const ofApi = { ...always, 'cache-control': 'no-store' };
+  return (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
+    reply.headers(request.url.startsWith('/api/') ? ofApi : always);
+    done();
+  };
 }
 
 function serverOptions(edge: GatewayEdge, filter: ProblemFilter): object {
@@ -106,21 +108,3 @@ function serverOptions(edge: GatewayEdge, filter: ProblemFilter): object {
 function isWebSocket(request: IncomingMessage): boolean {
   return request.headers.upgrade?.toLowerCase() === 'websocket';
 }
-
-const HEADERS = {
-  contentSecurityPolicy: {
-    directives: {
-      defaultSrc: ["'self'"],
-      scriptSrc: ["'self'"],
-      // The component library writes style elements; scripts stay strict.
-      styleSrc: ["'self'", "'unsafe-inline'"],
-      imgSrc: ["'self'", 'data:'],
-      connectSrc: ["'self'"],
-      frameAncestors: ["'none'"],
-      objectSrc: ["'none'"],
-      upgradeInsecureRequests: null,
-    },
-  },
-  referrerPolicy: { policy: 'no-referrer' },
-  strictTransportSecurity: false,
-};

@@ -1,5 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
+import { APP_GUARD } from '@nestjs/core';
 import { AccessGuard } from './access/access.guard.js';
 import { AuthController } from './access/auth.controller.js';
 import { Authenticator } from './access/authenticator.js';
@@ -18,7 +18,7 @@ import { graphQL } from './graphql/graphql.module.js';
 import { JsonObject } from './graphql/json.scalar.js';
 import { OrgResolver } from './graphql/org.resolver.js';
 import { GroupsController } from './groups/groups.controller.js';
-import { FreshReads } from './http/fresh-reads.interceptor.js';
+import { FreshReads } from './http/fresh-reads.guard.js';
 import type { Logger } from './http/logger.js';
 import { OrgsController } from './orgs/orgs.controller.js';
 import { FLEET_READS, type FleetReads } from './reads/fleet-reads.js';
@@ -59,7 +59,7 @@ export class GatewayModule {
         { provide: SignInLimits, useValue: parts.signInLimits },
         { provide: EnrolmentLimits, useValue: parts.enrolmentLimits },
         { provide: APP_GUARD, useClass: AccessGuard },
-        { provide: APP_INTERCEPTOR, useClass: FreshReads },
+        { provide: APP_GUARD, useClass: FreshReads },
         JsonObject,
         OrgResolver,
         FleetMutations,

@@ -4,7 +4,7 @@ import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import { CurrentOrg, Requires } from '../access/access.decorator.js';
 import type { OrgAccess } from '../access/actor.js';
-import { ReadsFrom } from '../http/fresh-reads.interceptor.js';
+import { ReadsFrom } from '../http/fresh-reads.guard.js';
 import { FLEET_READS, type FleetReads } from '../reads/fleet-reads.js';
 
 @ApiTags('events')

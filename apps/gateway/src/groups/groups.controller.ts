@@ -28,7 +28,7 @@ import { CurrentActor, CurrentOrg, Requires } from '../access/access.decorator.j
 import type { Actor, OrgAccess } from '../access/actor.js';
 import { commandMetaOf } from '../commands/meta.js';
 import { COMMANDS, type Commands } from '../commands/registry-commands.js';
-import { ReadsFrom } from '../http/fresh-reads.interceptor.js';
+import { ReadsFrom } from '../http/fresh-reads.guard.js';
 import { answerWrite } from '../http/write-headers.js';
 import { FLEET_READS, type FleetReads } from '../reads/fleet-reads.js';
 

@@ -1,15 +1,7 @@
 import { KeyfleetError } from '@keyfleet/kernel';
-import {
-  type CallHandler,
-  type ExecutionContext,
-  Inject,
-  Injectable,
-  type NestInterceptor,
-  SetMetadata,
-} from '@nestjs/common';
+import { type CanActivate, type ExecutionContext, Inject, Injectable, SetMetadata } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Observable } from 'rxjs';
 import { FLEET_READS, type FleetReads } from '../reads/fleet-reads.js';
 
 const READ_MODELS = 'keyfleet:read-models';
@@ -20,9 +12,12 @@ const POSITION = /^(?:0|[1-9]\d{0,18})$/;
 /** Names the read models a query answers from, so that a reader can wait for its own write. */
 export const ReadsFrom = (...readModels: string[]) => SetMetadata(READ_MODELS, readModels);
 
-/** A request with `Keyfleet-Position` waits for the projections its query names, then says so where they lag. */
+/**
+ * A request with `Keyfleet-Position` waits for the projections its query names, then says so where they lag. It stands
+ * behind the guard that lets the request in; an interceptor would put an Observable around every answer.
+ */
 @Injectable()
-export class FreshReads implements NestInterceptor {
+export class FreshReads implements CanActivate {
   readonly #reflector: Reflector;
   readonly #reads: FleetReads;
 
@@ -31,15 +26,15 @@ export class FreshReads implements NestInterceptor {
     this.#reads = reads;
   }
 
-  async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
+    if (context.getType() !== 'http') return true;
     const readModels = this.#reflector.get<string[] | undefined>(READ_MODELS, context.getHandler());
-    if (readModels && context.getType() === 'http') await this.#wait(context, readModels);
-    return next.handle();
+    return readModels ? this.#wait(context, readModels) : true;
   }
 
-  async #wait(context: ExecutionContext, readModels: readonly string[]): Promise<void> {
+  async #wait(context: ExecutionContext, readModels: readonly string[]): Promise<boolean> {
     const position = context.switchToHttp().getRequest<FastifyRequest>().headers['keyfleet-position'];
-    if (position === undefined) return;
+    if (position === undefined) return true;
     if (typeof position !== 'string' || !POSITION.test(position)) {
       throw new KeyfleetError('request.invalid', {
         errors: [
@@ -50,5 +45,6 @@ export class FreshReads implements NestInterceptor {
     if (!(await this.#reads.reached(readModels, position, CEILING_MS))) {
       context.switchToHttp().getResponse<FastifyReply>().header('keyfleet-stale', 'true');
     }
+    return true;
   }
 }
