@@ -3,7 +3,8 @@ import { findOnPath } from '../process/privileges.js';
 import { unpackDebianPackage } from './debian.js';
 import type { FoundServer, Progress } from './found-server.js';
 
-export type ServerName = 'nats-server' | 'redis-server';
+/** Programs of the distribution, each in the package of its name; `strace` makes system calls fail in tests. */
+export type ServerName = 'nats-server' | 'redis-server' | 'strace';
 
 export interface FindServerOptions {
   /** Default: `.keyfleet/vendor` under the current folder. */
