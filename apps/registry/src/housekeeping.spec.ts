@@ -1,9 +1,10 @@
 import { createInMemoryEventStore } from '@keyfleet/event-store/in-memory';
-import { deriveId } from '@keyfleet/platform';
+import { deriveId, newId } from '@keyfleet/platform';
+import { agentStream } from '@keyfleet/registry/domain';
 import { StoredEnrolmentSecrets } from './enrolment/enrolment-secrets.js';
 import { RENEWAL_WINDOW_MS } from './enrolment/renewal.js';
 import { StoredRenewalNonces } from './enrolment/renewal-nonces.js';
-import { carryOutRevocations, tidy } from './housekeeping.js';
+import { carryOutRevocations, recordRevocations, tidy } from './housekeeping.js';
 import { createIdentity } from './identity/identity.js';
 import { type RegistryDatabase, registryDatabase } from './testing/database.js';
 import { createStage } from './testing/stage.js';
@@ -24,7 +25,7 @@ async function house() {
   const { sessions } = createIdentity({ sql: database.as('kf_identity'), clock, store, limits });
   const secrets = new StoredEnrolmentSecrets(sql);
   const nonces = new StoredRenewalNonces(sql);
-  return { clock, authority, sql, sessions, secrets, nonces };
+  return { clock, store, actor: 'svc_registry', authority, sql, sessions, secrets, nonces };
 }
 
 it('housekeeping throws away what ended, and nothing that may still be asked for', async () => {
@@ -75,6 +76,31 @@ it('S4: a revocation that was written down and not carried out is carried out', 
     values (${`U${'done'.padEnd(55, 'A').toUpperCase()}`}, 'agt', ${soon as string})`;
   expect(await carryOutRevocations(parts)).toBe(1);
   expect(authority.revoked.map(({ agentId }) => agentId)).toEqual([deriveId('agt', 'forgotten')]);
+});
+
+it('S4: a revocation that only the broker remembered after a restore becomes a fact again, once', async () => {
+  const parts = await house();
+  const { clock, sql, store } = parts;
+  const [orgId, soon] = [newId('org'), new Date(clock.now() + HOUR).toISOString()];
+  const nkey = `U${'TAKENOVER'.padEnd(55, 'A')}`;
+  const agentId = deriveId('agt', nkey);
+  const data = { agentId, name: 'x', nkey, labels: {}, version: '1.0.0', tokenId: newId('etk'), serial: '1' };
+  const metadata = { orgId, actor: agentId, at: soon };
+  const enrolled = { type: 'AgentEnrolled', v: 1, data: { ...data, certificateExpiresAt: soon } };
+  await store.append(agentStream(agentId), 'no-stream', [{ ...enrolled, id: newId('evt'), metadata }]);
+  await sql`
+    insert into registry.agents_v1 (org_id, agent_id, name, nkey, labels, version, enrolled_at,
+      certificate_expires_at, credentials_end_at, revoked_at, last_event_type, last_event_at,
+      last_event_recorded_at, revision)
+    values (${orgId}, ${agentId}, 'x', ${nkey}, '{}', '1.0.0', now(), ${soon}, ${soon}, null, 'x', now(), now(), 0)`;
+  expect(await recordRevocations(parts)).toBe(0);
+  await sql`insert into registry.revocations (nkey, agent_id, jwt_expires_at) values (${nkey}, ${agentId}, ${soon})`;
+  await recordRevocations(parts);
+  // The row follows when the projection comes to it; meanwhile it is looked at again.
+  await recordRevocations(parts);
+  const facts = await store.readStream(agentStream(agentId));
+  expect(facts.map(({ type }) => type)).toEqual(['AgentEnrolled', 'AgentRevoked']);
+  expect(facts[1]?.metadata).toMatchObject({ orgId, actor: 'svc_registry' });
 });
 
 it('a nonce is taken once, whoever asks', async () => {

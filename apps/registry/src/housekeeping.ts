@@ -1,15 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '@keyfleet/kernel';
 import type { Logger } from '@keyfleet/platform';
+import { newId } from '@keyfleet/platform';
 import type { Sql } from '@keyfleet/postgres';
+import { agent, agentStream } from '@keyfleet/registry/domain';
+import { type HandlerParts, handle } from './commands/command-handler.js';
 import type { AgentAuthority } from './enrolment/agent-authority.js';
 import type { StoredEnrolmentSecrets } from './enrolment/enrolment-secrets.js';
 import { RENEWAL_WINDOW_MS } from './enrolment/renewal.js';
 import type { StoredRenewalNonces } from './enrolment/renewal-nonces.js';
 import type { Sessions } from './identity/sessions.js';
 
-export interface HousekeepingParts {
+export interface HousekeepingParts extends HandlerParts {
   readonly clock: Clock;
+  readonly actor: string;
   /** As kf_worker. */
   readonly sql: Sql;
   readonly sessions: Sessions;
@@ -46,7 +50,26 @@ export async function carryOutRevocations(parts: HousekeepingParts): Promise<num
   return left.length;
 }
 
-/** Both for as long as the signal allows; every replica does it, and doing it twice does no harm. */
+/**
+ * Agents that a broker knew to be revoked and the store, restored from before, does not: they are kept out already, and
+ * here it becomes a fact again. Answers how many there were.
+ */
+export async function recordRevocations(parts: HousekeepingParts): Promise<number> {
+  const lost = await parts.sql<{ agent_id: string; org_id: string }[]>`
+    select a.agent_id, a.org_id from registry.agents a
+    join registry.revocations r on r.nkey = a.nkey where a.revoked_at is null`;
+  for (const { agent_id, org_id } of lost)
+    await handle(parts, {
+      decider: agent,
+      stream: agentStream(agent_id),
+      command: { type: 'RevokeAgent' },
+      orgId: org_id,
+      meta: { commandId: newId('cmd'), actor: parts.actor, correlationId: newId('cmd') },
+    });
+  return lost.length;
+}
+
+/** All of it for as long as the signal allows; every replica does it, and doing it twice does no harm. */
 export async function keepHouse(
   parts: HousekeepingParts & { readonly signal: AbortSignal; readonly logger: Pick<Logger, 'warn'> },
 ): Promise<void> {
@@ -55,6 +78,7 @@ export async function keepHouse(
   while (!signal.aborted) {
     try {
       await carryOutRevocations(parts);
+      await recordRevocations(parts);
       if (clock.monotonic() - tidied >= HOUR_MS) {
         await tidy(parts);
         tidied = clock.monotonic();

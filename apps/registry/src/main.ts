@@ -117,6 +117,7 @@ async function start(): Promise<void> {
     clock,
     identity,
     authority,
+    installationId: opened.installationId,
     secrets,
     nonces,
     reconnectWindowMs: window,
@@ -126,7 +127,18 @@ async function start(): Promise<void> {
   });
   const { signal } = shutdown;
   const sessions = identity.sessions;
-  void keepHouse({ clock, sql: worker, sessions, secrets, nonces, authority, signal, logger });
+  void keepHouse({
+    clock,
+    store,
+    actor: ACTOR,
+    sql: worker,
+    sessions,
+    secrets,
+    nonces,
+    authority,
+    signal,
+    logger,
+  });
   phase = undefined;
   shutdown.onShutdown('readiness', () => operations.setDraining());
   logger.info({ operationsUrl: operations.url }, 'The registry answers');

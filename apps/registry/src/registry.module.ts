@@ -1,3 +1,4 @@
+import type { EventStore } from '@keyfleet/event-store';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { PastAgents } from './agents/agent-as-of.js';
 import { AgentCommands } from './agents/agent-commands.js';
@@ -8,6 +9,7 @@ import type { AgentAuthority } from './enrolment/agent-authority.js';
 import { Enrolment } from './enrolment/enrolment.js';
 import { EnrolmentNats, EnrolmentTokensNats } from './enrolment/enrolment.nats.js';
 import type { EnrolmentSecrets } from './enrolment/enrolment-secrets.js';
+import { Readoption } from './enrolment/readoption.js';
 import { Renewal } from './enrolment/renewal.js';
 import type { RenewalNonces } from './enrolment/renewal-nonces.js';
 import { TokenCommands } from './enrolment/token-commands.js';
@@ -26,6 +28,9 @@ export interface RegistryParts extends HandlerParts {
   readonly authority: AgentAuthority;
   readonly secrets: EnrolmentSecrets;
   readonly nonces: RenewalNonces;
+  readonly store: EventStore;
+  /** Whose restores count when an unknown agent returns. */
+  readonly installationId: string;
   readonly reconnectWindowMs: () => number | Promise<number>;
   /** Enrolments, and renewals, at once in this process. */
   readonly concurrency: number;
@@ -60,7 +65,10 @@ export class RegistryModule {
         { provide: UserCommands, useValue: identity.users },
         { provide: ApiTokenCommands, useValue: identity.apiTokens },
         { provide: Enrolment, useFactory: () => new Enrolment(enrolling) },
-        { provide: Renewal, useFactory: () => new Renewal(parts) },
+        {
+          provide: Renewal,
+          useFactory: () => new Renewal({ ...parts, readoption: new Readoption(enrolling) }),
+        },
         { provide: TokenCommands, useFactory: () => new TokenCommands(withAccess) },
         { provide: AgentCommands, useFactory: () => new AgentCommands(withAccess) },
         { provide: PastAgents, useFactory: () => new PastAgents(withAccess) },

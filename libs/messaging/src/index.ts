@@ -4,6 +4,7 @@ export {
   type AgentMessage,
   listenToAgents,
 } from './agent-listener.js';
+export { type AgentCredential, readAgentJwt } from './broker/agent-credential.js';
 export {
   type AccountKeys,
   AGENT_MAX_PAYLOAD,

@@ -83,6 +83,7 @@ class RunningLink implements Link {
     };
     this.#renewal = new Renewal({
       ...common,
+      config,
       connection: broker,
       onRevoked,
       onRenewed: () => this.#state === 'revoked' && this.#enter('connecting'),
@@ -98,6 +99,7 @@ class RunningLink implements Link {
         this.#lastAcknowledgedAt = toTimestamp(clock.now());
       },
       onRevoked,
+      onUnknown: () => this.#renewal.unknown(),
       onBatch: host.onBatch,
     });
   }

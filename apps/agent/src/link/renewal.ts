@@ -8,6 +8,7 @@ import { Signal } from './signal.js';
 
 export interface RenewalOptions {
   readonly store: IdentityStore;
+  readonly config: RenewOptions['config'];
   readonly connection: Connection;
   readonly pace: Pace;
   readonly random: () => number;
@@ -45,6 +46,7 @@ export class Renewal {
   readonly #asked = new Signal();
   #spread: number;
   #failures = 0;
+  #unknown = false;
   #heededAt = Number.NEGATIVE_INFINITY;
   /** Since the first refusal after the last connection. */
   #patience: { readonly until: number } | undefined;
@@ -68,6 +70,15 @@ export class Renewal {
     this.#asked.set();
   }
 
+  /**
+   * The control plane does not know us: it was restored from before we were enrolled. Renewing over HTTPS shows it what
+   * it gave us then. Tried until it succeeds.
+   */
+  unknown(): void {
+    this.#unknown = true;
+    this.#asked.set();
+  }
+
   connected(): void {
     this.#patience = undefined;
   }
@@ -78,8 +89,8 @@ export class Renewal {
       const { count } = this.#asked;
       const identity = store.current;
       const due = dueIn(identity, this.#spread, clock.now());
-      const look = Math.min(pace.real(LOOK_MS), due);
-      if (look <= 0) await this.#renew(signal, { overBroker: connection.connected });
+      const look = this.#unknown ? 0 : Math.min(pace.real(LOOK_MS), due);
+      if (look <= 0) await this.#renew(signal, { overBroker: connection.connected && !this.#unknown });
       // Whoever is refused has no connection for long.
       else if (await this.#wasRefused(count, look, signal)) await this.#renew(signal, { overBroker: false });
     }
@@ -97,8 +108,8 @@ export class Renewal {
   }
 
   async #renew(signal: AbortSignal, by: { readonly overBroker: boolean }): Promise<void> {
-    const { store, clock, connection } = this.#options;
-    const options: RenewOptions = { store, clock, signal };
+    const { store, config, clock, connection } = this.#options;
+    const options: RenewOptions = { store, config, clock, signal };
     const overBroker = by.overBroker ? await renewOverBroker(options, connection) : undefined;
     const answered = overBroker && (overBroker.kind !== 'later' || overBroker.retryAfterMs !== undefined);
     await this.#settle(answered ? overBroker : await renewOverHttps(options), signal);
@@ -106,6 +117,7 @@ export class Renewal {
 
   async #settle(outcome: RenewOutcome, signal: AbortSignal): Promise<void> {
     const { connection, logger, pace, random, onRevoked, onRenewed } = this.#options;
+    if (outcome.kind !== 'later') this.#unknown = false;
     if (outcome.kind === 'renewed') {
       this.#failures = 0;
       this.#spread = random();

@@ -30,6 +30,7 @@ let journal: MemoryJournal;
 let batches: JournalBatch[];
 let syncs: number;
 let revoked: number;
+let unknown = 0;
 let answer: Script;
 let syncAnswer: () => SyncReply;
 let ending: AbortController;
@@ -96,6 +97,9 @@ function start(factor = 5_000): void {
     onAcknowledged: nothing,
     onRevoked: () => {
       revoked += 1;
+    },
+    onUnknown: () => {
+      unknown += 1;
     },
   });
   void upload.run(ending.signal);
@@ -239,6 +243,19 @@ describe('the upload', () => {
     start();
     await drained();
     expect(Math.max(...batches.slice(-2).map(({ entries }) => entries.length))).toBeGreaterThan(30);
+  });
+
+  it('repro-unknown-after-restore: an agent that is not known introduces itself instead of waiting for ever', async () => {
+    record(1);
+    unknown = 0;
+    answer = () => ({ code: 'agent.unknown' });
+    start(5_000);
+    await waitFor(() => unknown === 1);
+    answer = confirms;
+    // Taken back, it gets another certificate and with it a new connection.
+    upload.reconnected();
+    await drained();
+    expect(unknown).toBe(1);
   });
 
   it('S4: a revoked agent says so, and asks again only rarely', async () => {

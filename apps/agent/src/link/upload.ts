@@ -30,6 +30,8 @@ export interface UploadOptions {
   onSynced(): void;
   onAcknowledged(): void;
   onRevoked(): void;
+  /** The control plane has no such agent. */
+  onUnknown(): void;
   readonly onBatch?: OnBatch;
 }
 
@@ -217,7 +219,7 @@ export class Upload {
   }
 
   #refused(code: string): Next {
-    const { logger, onRevoked } = this.#options;
+    const { logger, onRevoked, onUnknown } = this.#options;
     switch (code) {
       case 'store.unavailable':
         return this.#again(AGAIN);
@@ -241,6 +243,13 @@ export class Upload {
       case 'agent.revoked':
         onRevoked();
         return { kind: 'wait', ms: RARELY.ceilingMs, thenSync: true };
+      case 'agent.unknown':
+        logger.warn(
+          {},
+          'The control plane does not know this agent, as after a restore; it introduces itself.',
+        );
+        onUnknown();
+        return this.#again(RARELY, { thenSync: true });
       default:
         logger.error({ code }, 'The control plane does not take our journal; it is offered again, rarely.');
         return this.#again(RARELY, { thenSync: true });

@@ -11,8 +11,13 @@ import {
   trustBundle,
 } from '@keyfleet/crypto';
 import { type Clock, KeyfleetError, toTimestamp } from '@keyfleet/kernel';
-import { agentUserJwt } from '@keyfleet/messaging';
-import type { AgentAuthority, AgentCredentials, CredentialRequest } from '../enrolment/agent-authority.js';
+import { agentUserJwt, publicKeyOf, readAgentJwt } from '@keyfleet/messaging';
+import type {
+  AgentAuthority,
+  AgentCredentials,
+  CredentialRequest,
+  IssuedCredential,
+} from '../enrolment/agent-authority.js';
 import type { AuthorityKeys } from './files.js';
 import type { ClaimsReconciler } from './reconciler.js';
 import type { RevocationTable } from './revocations.js';
@@ -98,6 +103,12 @@ export class Authority implements AgentAuthority {
   /** Pins of enrolment tokens: the authority in use, then the one before or after it. */
   async pins(): Promise<readonly string[]> {
     return this.#bundle.map(certificatePin);
+  }
+
+  agentOf(jwt: string): IssuedCredential | undefined {
+    const { installation, agents, otherAgentsKey } = this.#parts.keys;
+    const signers = [publicKeyOf(agents), ...(otherAgentsKey ? [otherAgentsKey] : [])];
+    return readAgentJwt(jwt, { account: installation.account, signers });
   }
 
   trustBundle(): readonly string[] {

@@ -19,6 +19,15 @@ export interface CredentialRequest {
   readonly nkey: string;
 }
 
+/** Whom a JWT of ours speaks of, whether or not it has ended. */
+export interface IssuedCredential {
+  readonly orgId: string;
+  readonly agentId: string;
+  readonly nkey: string;
+  /** Milliseconds since the epoch. */
+  readonly issuedAt: number;
+}
+
 /** What enrolment asks of the authority. */
 export interface AgentAuthority {
   /** Throws `enrolment.csr-invalid`. Nothing is remembered: credentials that are not handed out never existed. */
@@ -27,4 +36,6 @@ export interface AgentAuthority {
   revoke(agentId: string, nkey: string, jwtExpiresAt: string): Promise<void>;
   /** SHA-256 (hex) of the CAs enrolment tokens may pin: the first is the one new tokens get. */
   pins(): Promise<readonly string[]>;
+  /** Whom this JWT was issued to; undefined where it is none of ours. */
+  agentOf(jwt: string): IssuedCredential | undefined;
 }

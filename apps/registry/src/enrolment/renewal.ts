@@ -2,6 +2,7 @@ import { ConcurrencyLimit } from '@keyfleet/auth';
 import { renewSigningInput } from '@keyfleet/contracts';
 import type { AgentIdentity, RenewRequest } from '@keyfleet/contracts/http';
 import type { CommandMeta } from '@keyfleet/contracts/messages';
+import type { EventStore } from '@keyfleet/event-store';
 import { KeyfleetError } from '@keyfleet/kernel';
 import type { CommandAnswer } from '@keyfleet/messaging';
 import { agent, agentStream } from '@keyfleet/registry/domain';
@@ -11,11 +12,14 @@ import { type HandlerParts, handle } from '../commands/command-handler.js';
 import { load } from '../commands/load.js';
 import type { AgentAuthority } from './agent-authority.js';
 import { type IdentityParts, identityOf } from './identity-answer.js';
+import type { Readoption } from './readoption.js';
 import type { RenewalNonces } from './renewal-nonces.js';
 
 export interface RenewalParts extends HandlerParts, IdentityParts {
   readonly authority: Pick<AgentAuthority, 'issueAgentIdentity'>;
   readonly nonces: Pick<RenewalNonces, 'claim'>;
+  readonly store: Pick<EventStore, 'readStream' | 'append' | 'streamRevision'>;
+  readonly readoption: Pick<Readoption, 'readopt'>;
   /** Renewals at once in this process; 8 by default. */
   readonly concurrency?: number;
 }
@@ -35,7 +39,7 @@ interface Renewing {
   readonly nonce?: string;
 }
 
-/** Another certificate for an agent that is known, also when its last one ended weeks ago; never after revocation. */
+/** Another certificate for an agent that is known, or was before a restore, also when its last one ended weeks ago; never after revocation. */
 export class Renewal {
   readonly #parts: RenewalParts;
   readonly #limit: ConcurrencyLimit;
@@ -53,7 +57,18 @@ export class Renewal {
     if (!(skew <= RENEWAL_WINDOW_MS)) throw new KeyfleetError('agent.renewal-stale');
     const { agentId, csr, nonce } = request;
     const isCaller = (known: { readonly nkey: string }) => known.nkey === request.nkey;
-    return this.#limit.run(() => this.#renew({ agentId, csr, by: 'https', meta, isCaller, nonce }));
+    return this.#limit.run(async () => {
+      const known = (await this.#parts.store.streamRevision(agentStream(agentId))) !== null;
+      if (!known && request.enrolment) return this.#readopt(request, meta);
+      return this.#renew({ agentId, csr, by: 'https', meta, isCaller, nonce });
+    });
+  }
+
+  async #readopt(request: RenewRequest, meta: CommandMeta): Promise<CommandAnswer<AgentIdentity>> {
+    if (!(await this.#parts.nonces.claim(request.agentId, request.nonce)))
+      throw new KeyfleetError('agent.renewal-stale');
+    const { orgId, issued, handled } = await this.#parts.readoption.readopt(request, meta);
+    return answer(await identityOf(this.#parts, { orgId, state: handled.state, issued }), handled);
   }
 
   /** Over NATS: the broker vouches for organisation and agent of the subject. */

@@ -7,6 +7,7 @@ import { TestClock } from '@keyfleet/testing';
 import { createUser } from '@nats-io/nkeys';
 import { Access } from '../access/access.js';
 import { Enrolment } from '../enrolment/enrolment.js';
+import { Readoption } from '../enrolment/readoption.js';
 import { Renewal } from '../enrolment/renewal.js';
 import { TokenCommands } from '../enrolment/token-commands.js';
 import { createTestAuthority } from './test-authority.js';
@@ -41,6 +42,7 @@ export async function createStage() {
     nonces,
     isActive: async (orgId: string) => !suspended.has(orgId),
     reconnectWindowMs: () => 5_000,
+    installationId: newId('ins'),
   };
   return {
     ...parts,
@@ -48,7 +50,7 @@ export async function createStage() {
     suspended,
     tokens: new TokenCommands(parts),
     enrolment: new Enrolment(parts),
-    renewal: new Renewal(parts),
+    renewal: new Renewal({ ...parts, readoption: new Readoption(parts) }),
     /** A new organisation and somebody who may do this there; everything by default. */
     member: (permissions: readonly Permission[] = PERMISSIONS, orgId: string = newId('org')) => {
       const userId = newId('usr');

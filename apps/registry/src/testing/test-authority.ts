@@ -6,6 +6,7 @@ import {
   readCertificateRequest,
 } from '@keyfleet/crypto';
 import { toTimestamp } from '@keyfleet/kernel';
+import { agentUserJwt, generateBrokerSeeds, publicKeyOf, readAgentJwt } from '@keyfleet/messaging';
 import type { TestClock } from '@keyfleet/testing';
 import { createUser } from '@nats-io/nkeys';
 import type { AgentAuthority } from '../enrolment/agent-authority.js';
@@ -26,11 +27,14 @@ export async function createTestAuthority(clock: TestClock): Promise<TestAuthori
   const ca = await loadCertificateAuthority(pair);
   const pin = certificatePin(pair.certificate);
   const commandKey = createUser().getPublicKey();
+  const seeds = generateBrokerSeeds();
+  const account = publicKeyOf(seeds.account);
   const revoked: TestAuthority['revoked'] = [];
   return {
     pin,
     revoked,
     pins: async () => [pin],
+    agentOf: (jwt) => readAgentJwt(jwt, { account, signers: [publicKeyOf(seeds.agents)] }),
     issueAgentIdentity: async ({ orgId, agentId, csr, nkey }) => {
       const issued = await issueAgentCertificate(ca, {
         now: clock.now(),
@@ -43,7 +47,10 @@ export async function createTestAuthority(clock: TestClock): Promise<TestAuthori
         certificate: issued.certificate,
         serial: issued.serial,
         expiresAt: toTimestamp(issued.expiresAt),
-        jwt: `jwt of ${nkey}`,
+        jwt: await agentUserJwt(
+          { account, agentsSeed: seeds.agents },
+          { orgId, agentId, nkey, certificateKeyId: issued.keyId, expiresAt: issued.expiresAt },
+        ),
         brokerUrls: ['tls://127.0.0.1:4222'],
         trustBundle: [pair.certificate],
         commandKeys: [commandKey],

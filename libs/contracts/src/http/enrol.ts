@@ -36,6 +36,13 @@ export const renewRequest = z
     at: timestamp,
     nonce: z.string().regex(/^[A-Za-z0-9_-]{22,64}$/),
     signature: nkeySignature,
+    /**
+     * For a control plane that was restored from before this agent was enrolled: the JWT it was given last, which may
+     * have ended, and what is to be written down of it again.
+     */
+    enrolment: z
+      .strictObject({ jwt: z.string().min(1).max(4_096), name: agentName, agentVersion: semver })
+      .optional(),
   })
   .meta({ id: 'RenewRequest' });
 export type RenewRequest = z.infer<typeof renewRequest>;

@@ -12,6 +12,7 @@ import { IdentityStore, type StoredIdentity } from './store.js';
 
 const MONTH_MS = 30 * 86_400_000;
 const { signal } = new AbortController();
+const config = { name: 'site-1', agentVersion: '1.2.3' };
 
 let gateway: Gateway;
 let store: IdentityStore;
@@ -39,7 +40,7 @@ const again = (csr: string, agentId = before.agentId) =>
 
 const renews: Route = async (body) => ({ status: 200, body: await again(renewRequest.parse(body).csr) });
 
-const renew = () => renewOverHttps({ store, clock, signal, timeoutMs: 2_000 });
+const renew = () => renewOverHttps({ store, config, clock, signal, timeoutMs: 2_000 });
 
 function signedRightly(request: RenewRequest): boolean {
   return verifyNkeySignature(store.key.nkey, renewSigningInput(request), request.signature);
@@ -56,6 +57,12 @@ describe('renewal over HTTPS', () => {
     const certificate = new X509Certificate(renewed.certificate);
     expect(certificate.checkPrivateKey(createPrivateKey(renewed.privateKey))).toBe(true);
     expect(renewed.privateKey).not.toBe(before.privateKey);
+  });
+
+  it('brings what a control plane restored from before its enrolment needs to know it again', async () => {
+    clock.advance(MONTH_MS);
+    await renew();
+    expect(renewRequest.parse(gateway.received[0]).enrolment).toEqual({ jwt: before.jwt, ...config });
   });
 
   it('makes a new key and a new nonce each time', async () => {
@@ -114,7 +121,7 @@ describe('renewal over the broker', () => {
     },
   });
   const over = (reply: Parameters<typeof broker>[0]) =>
-    renewOverBroker({ store, clock, signal, timeoutMs: 2_000 }, broker(reply));
+    renewOverBroker({ store, config, clock, signal, timeoutMs: 2_000 }, broker(reply));
 
   it('needs no signature: the connection is the proof', async () => {
     expect(await over(({ csr }) => again(csr))).toMatchObject({ kind: 'renewed' });

@@ -11,6 +11,7 @@ import { createCertificateRequest } from '@keyfleet/crypto';
 import { type Clock, toTimestamp } from '@keyfleet/kernel';
 import type { z } from 'zod';
 import type { Broker } from '../broker.js';
+import type { LinkConfig } from '../host.js';
 import { type JsonAnswer, postJson, problemCode } from '../http.js';
 import { reasonOf } from './enrol.js';
 import type { IdentityStore, StoredIdentity } from './store.js';
@@ -22,6 +23,7 @@ export type RenewOutcome =
 
 export interface RenewOptions {
   readonly store: IdentityStore;
+  readonly config: Pick<LinkConfig, 'name' | 'agentVersion'>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly timeoutMs?: number;
@@ -66,7 +68,7 @@ export async function renewOverHttps(options: RenewOptions): Promise<RenewOutcom
 }
 
 function post(
-  { store, signal, timeoutMs }: RenewOptions,
+  { store, config, signal, timeoutMs }: RenewOptions,
   identity: StoredIdentity,
   { csr, now }: { csr: string; now: number },
 ): Promise<JsonAnswer> {
@@ -74,7 +76,10 @@ function post(
   const { agentId, gatewayCa, trustBundle } = identity;
   const nonce = randomBytes(24).toString('base64url');
   const unsigned = { agentId, csr, nkey: key.nkey, at: toTimestamp(now), nonce };
-  const body: RenewRequest = { ...unsigned, signature: key.sign(renewSigningInput(unsigned)) };
+  const { name, agentVersion } = config;
+  // For a control plane that was restored and does not know us any more; any other looks at none of it.
+  const enrolment = { jwt: identity.jwt, name, agentVersion };
+  const body: RenewRequest = { ...unsigned, signature: key.sign(renewSigningInput(unsigned)), enrolment };
   const url = new URL('/api/v1/renew', identity.controlPlaneUrl);
   const authorities = [...(gatewayCa ? [gatewayCa] : []), ...trustBundle];
   return postJson({ url, body, authorities, timeoutMs: timeoutMs ?? TIMEOUT_MS, signal });

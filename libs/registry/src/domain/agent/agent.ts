@@ -5,6 +5,7 @@ import type {
   AgentEpochStarted,
   AgentJournalForked,
   AgentLabelled,
+  AgentReadopted,
   AgentRevoked,
   AgentVersionChanged,
   EventOf,
@@ -13,6 +14,7 @@ import type {
 
 export type AgentEvent = EventOf<
   | typeof AgentEnrolled
+  | typeof AgentReadopted
   | typeof AgentLabelled
   | typeof AgentCertificateRenewed
   | typeof AgentRevoked

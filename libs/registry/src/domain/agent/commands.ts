@@ -11,6 +11,13 @@ export interface EnrolAgent {
   readonly certificateExpiresAt: string;
 }
 
+/** An agent that was enrolled in a time the control plane lost; nothing where it is known already. */
+export interface ReadoptAgent extends Omit<EnrolAgent, 'type' | 'labels'> {
+  readonly type: 'ReadoptAgent';
+  /** When the credential was issued that proves it. */
+  readonly credentialIssuedAt: string;
+}
+
 export interface RenewCertificate {
   readonly type: 'RenewCertificate';
   readonly serial: string;
@@ -41,6 +48,7 @@ export interface SuspectClone {
 
 export type AgentCommand =
   | EnrolAgent
+  | ReadoptAgent
   | RenewCertificate
   | LabelAgent
   | RevokeAgent

@@ -4,6 +4,7 @@ import type {
   AgentCommand,
   EnrolAgent,
   LabelAgent,
+  ReadoptAgent,
   RenewCertificate,
   ReportVersion,
   SuspectClone,
@@ -17,6 +18,17 @@ function enrol({ type: _, ...given }: EnrolAgent, state: Agent): Facts {
   if (!again) throw new KeyfleetError('enrolment.key-taken');
   if (state.status === 'revoked') throw new KeyfleetError('agent.revoked');
   return [];
+}
+
+/** Without labels: what it was given it cannot prove, and groups with their policies go by them. */
+function readopt({ type: _, credentialIssuedAt, ...given }: ReadoptAgent, state: Agent): Facts {
+  if (state.status === 'revoked') throw new KeyfleetError('agent.revoked');
+  if (state.status === 'enrolled') return [];
+  const { agentId } = given;
+  return [
+    { type: 'AgentEnrolled', v: 1, data: { ...given, labels: {} } },
+    { type: 'AgentReadopted', v: 1, data: { agentId, credentialIssuedAt } },
+  ];
 }
 
 function renew(command: RenewCertificate, state: Agent): Facts {
@@ -64,6 +76,8 @@ function decide(command: AgentCommand, state: Agent): Facts {
   switch (command.type) {
     case 'EnrolAgent':
       return enrol(command, state);
+    case 'ReadoptAgent':
+      return readopt(command, state);
     case 'RenewCertificate':
       return renew(command, state);
     case 'LabelAgent':
