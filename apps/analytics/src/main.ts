@@ -3,7 +3,7 @@ import {
   analyticsMigrations,
   eventsProjection,
 } from '@keyfleet/analytics/read-model';
-import { createPostgresEventStore } from '@keyfleet/event-store/postgres';
+import { openEventStore } from '@keyfleet/event-store/open';
 import {
   createLogger,
   createMetrics,
@@ -39,6 +39,7 @@ await start(config).catch((err: unknown) => {
 
 async function start({
   database,
+  eventStore,
   nats,
   operations: place,
   tracing: settings,
@@ -57,8 +58,9 @@ async function start({
   shutdown.onShutdown('database', () => closeSql(sql));
   const sets = [{ owner: 'projections', migrations: projectionsMigrations }, analyticsMigrations];
   await waitForMigrations({ sql, sets, signal: shutdown.signal });
-  const store = createPostgresEventStore({
-    url: database.storeUrl,
+  const store = await openEventStore({
+    ...eventStore,
+    databaseUrl: database.storeUrl,
     name: 'keyfleet-analytics',
     onStep: storeMetrics(metrics),
   });

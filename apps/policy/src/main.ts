@@ -1,4 +1,4 @@
-import { createPostgresEventStore } from '@keyfleet/event-store/postgres';
+import { openEventStore } from '@keyfleet/event-store/open';
 import {
   createLogger,
   createMetrics,
@@ -35,6 +35,7 @@ await start(config).catch((err: unknown) => {
 /** Connects to everything this service works with and says whether it is there. It answers no command yet. */
 async function start({
   database,
+  eventStore,
   redis,
   nats,
   operations: place,
@@ -54,8 +55,9 @@ async function start({
   shutdown.onShutdown('database', () => closeSql(sql));
   operations.addCheck('database', () => sql`select 1`.then(() => undefined));
   poolMetrics(metrics, [sql]);
-  const store = createPostgresEventStore({
-    url: database.storeUrl,
+  const store = await openEventStore({
+    ...eventStore,
+    databaseUrl: database.storeUrl,
     name: 'keyfleet-policy',
     onStep: storeMetrics(metrics),
   });

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { displayName, secret, slug } from '@keyfleet/contracts';
 import { email } from '@keyfleet/contracts/http';
-import { createPostgresEventStore } from '@keyfleet/event-store/postgres';
+import { openEventStore } from '@keyfleet/event-store/open';
 import { loadConfig, systemClock } from '@keyfleet/platform';
 import { closeSql, createSql } from '@keyfleet/postgres';
 import { waitForMigrations } from '@keyfleet/read-store';
@@ -11,6 +11,7 @@ import {
   authoritySettings,
   databaseSettings,
   enrolmentSettings,
+  eventStoreSettings,
   natsSettings,
   operationsSettings,
   replicaSettings,
@@ -39,6 +40,7 @@ const organisation = z
 /** The registry's settings, so that it runs in the registry's environment; of these it needs the database alone. */
 const bootstrapConfig = z.strictObject({
   database: databaseSettings,
+  eventStore: eventStoreSettings,
   nats: natsSettings.optional(),
   authority: authoritySettings.optional(),
   operations: operationsSettings,
@@ -88,7 +90,11 @@ const { value: config } = loadConfig(bootstrapConfig, { argv: [], env: environme
 const { database, bootstrap: first } = config;
 const worker = createSql({ url: database.workerUrl, applicationName: 'keyfleet-bootstrap', max: 1 });
 const sql = createSql({ url: database.identityUrl, applicationName: 'keyfleet-bootstrap', max: 2 });
-const store = createPostgresEventStore({ url: database.storeUrl, name: 'keyfleet-bootstrap' });
+const store = await openEventStore({
+  ...config.eventStore,
+  databaseUrl: database.storeUrl,
+  name: 'keyfleet-bootstrap',
+});
 try {
   const signal = AbortSignal.timeout(60_000);
   await waitForMigrations({ sql: worker, sets: REGISTRY_MIGRATIONS, signal });

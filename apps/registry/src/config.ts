@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { secret } from '@keyfleet/contracts';
+import { EVENT_STORE_DRIVERS } from '@keyfleet/event-store/open';
 import { tracingSettings } from '@keyfleet/telemetry/tracing';
 import { z } from 'zod';
 
@@ -10,14 +11,25 @@ const HOUR_MS = 3_600_000;
 const list = z.array(z.string().min(1)).min(1);
 
 export const databaseSettings = z.strictObject({
-  /** As kf_store. */
-  storeUrl: connection,
+  /** As kf_store; not needed where `eventStore` names another. */
+  storeUrl: connection.optional(),
   /** As kf_worker. */
   workerUrl: connection,
   /** As kf_identity: people, sessions and members are written by this service alone. */
   identityUrl: connection,
   pool: z.coerce.number().int().min(2).max(200).default(10),
 });
+
+/** Where events are stored; in the installation's PostgreSQL unless told otherwise. */
+export const eventStoreSettings = z
+  .strictObject({
+    driver: z.enum(EVENT_STORE_DRIVERS).default('postgres'),
+    /** `kurrentdb://…`, or `postgres://…` where it is another database than `database.storeUrl`. */
+    url: secret(
+      z.url({ protocol: /^(?:postgres(?:ql)?|(?:kurrentdb|kdb|esdb)(?:\+discover)?)$/ }),
+    ).optional(),
+  })
+  .prefault({});
 
 export const natsSettings = z.strictObject({
   /** Brokers as this service reaches them, separated by commas. */
@@ -74,6 +86,7 @@ export const replicaSettings = z
 
 export const registryConfig = z.strictObject({
   database: databaseSettings,
+  eventStore: eventStoreSettings,
   nats: natsSettings,
   authority: authoritySettings,
   operations: operationsSettings,

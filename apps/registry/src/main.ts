@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { serviceInbox } from '@keyfleet/contracts/messages';
 import type { EventStore } from '@keyfleet/event-store';
-import { createPostgresEventStore } from '@keyfleet/event-store/postgres';
+import { openEventStore } from '@keyfleet/event-store/open';
 import { directoryProjection } from '@keyfleet/identity/read-model';
 import { type BrokerOptions, connectNats, GuardedNatsServer, identityFromFiles } from '@keyfleet/messaging';
 import {
@@ -82,8 +82,9 @@ async function start(): Promise<void> {
   clockMetrics(metrics, clock);
   certificateMetrics(metrics, { ca: config.nats.caFile, service: config.nats.certFile });
   poolMetrics(metrics, [worker, identitySql]);
-  const store = createPostgresEventStore({
-    url: config.database.storeUrl,
+  const store = await openEventStore({
+    ...config.eventStore,
+    databaseUrl: config.database.storeUrl,
     name: 'keyfleet-registry',
     onStep: storeMetrics(metrics),
   });
