@@ -26,7 +26,7 @@ export interface SupervisedOptions<R extends Running> {
   readonly longestPauseMs?: number;
 }
 
-const STABLE_MS = 10_000;
+const STABLE_MS = 3_000;
 
 /** Keeps one process running: restarts it with back-off when it dies, and leaves it alone once it was told to stop. */
 export class Supervised<R extends Running = Running> {
