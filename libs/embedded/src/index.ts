@@ -14,4 +14,10 @@ export { secretFile, writePrivate } from './process/secret-file.js';
 export { type RedisOptions, type RedisServer, startRedis } from './redis/server.js';
 export { type FindServerOptions, findServer, type ServerName } from './vendor/find-server.js';
 export type { FoundServer, Progress } from './vendor/found-server.js';
-export { type FindPostgresClientOptions, findPostgresClient, type PostgresClient } from './vendor/postgres-client.js';
+export {
+  type FindPostgresClientOptions,
+  findPostgresClient,
+  type PostgresClient,
+} from './vendor/postgres-client.js';
+export { findPrometheus } from './vendor/prometheus.js';
+export { findPromtool } from './vendor/promtool.js';

@@ -1,6 +1,6 @@
 export interface SamplerOptions<T> {
   readonly take: () => Promise<T>;
-  /** A sample that takes longer is none: a page of metrics must not hang with the database it tells of. Default 1,500 ms. */
+  /** A sample that takes longer is none: a page of metrics must not hang with the database it tells of. Default 800 ms. */
   readonly timeoutMs?: number;
   /** Gauges read within so long share one sample. Default 1,000 ms. */
   readonly freshMs?: number;
@@ -25,7 +25,7 @@ export class Sampler<T> {
   }
 
   async #bounded(): Promise<T | undefined> {
-    const { take, timeoutMs = 1_500 } = this.#options;
+    const { take, timeoutMs = 800 } = this.#options;
     this.#running ??= take()
       .catch(() => undefined)
       .finally(() => {

@@ -5,7 +5,7 @@ import type { Admin } from './admin.js';
 import type { DemoAgent } from './demo-fleet.js';
 import { call } from './http.js';
 import type { Layout } from './layout.js';
-import { startNodeProcess } from './node-process.js';
+import { startNodeProcess, tracingFromEnvironment } from './node-process.js';
 import type { Ports } from './ports.js';
 import { Supervised, type SupervisedEvent } from './supervised.js';
 
@@ -75,6 +75,7 @@ export class DemoAgentProcess {
       cwd: this.#layout.root,
       logFile: this.#layout.log(`agent-${demo.name}`),
       env: {
+        ...tracingFromEnvironment(),
         KEYFLEET_AGENT__DIRECTORY: directory,
         KEYFLEET_AGENT__PORT: String(this.#port),
         KEYFLEET_AGENT__NAME: demo.name,

@@ -45,7 +45,15 @@ const PASSED_ON_FOR_PROOFS = [
 ];
 
 function inherited(): Record<string, string> {
-  const names = [...PASSED_ON, ...PASSED_ON_FOR_PROOFS];
+  return fromEnvironment([...PASSED_ON, ...PASSED_ON_FOR_PROOFS]);
+}
+
+/** Where whoever starts the installation wants its traces: for everything that stays up, not for what runs to its end. */
+export function tracingFromEnvironment(): Record<string, string> {
+  return fromEnvironment(['ENDPOINT', 'RATIO', 'HEADER_FILE'].map((name) => `KEYFLEET_TRACING__${name}`));
+}
+
+function fromEnvironment(names: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     names
       .map((name) => [name, process.env[name]] as const)

@@ -24,6 +24,9 @@ export interface Operations {
   close(): Promise<void>;
 }
 
+/** A page of metrics is wanted most while something hangs, so it does not wait for it long. */
+const METRICS_WITHIN_MS = 800;
+
 interface CheckResult {
   readonly name: string;
   readonly ok: boolean;
@@ -36,8 +39,8 @@ export async function startOperations(options: OperationsOptions): Promise<Opera
   const timeoutMs = options.checkTimeoutMs ?? 2_000;
   let draining = false;
 
-  const runChecks = (): Promise<CheckResult[]> =>
-    Promise.all([...checks].map(([name, check]) => runCheck(name, check, timeoutMs)));
+  const runChecks = (withinMs = timeoutMs): Promise<CheckResult[]> =>
+    Promise.all([...checks].map(([name, check]) => runCheck(name, check, withinMs)));
 
   const readiness = async (): Promise<{ status: number; body: unknown }> => {
     const results = await runChecks();
@@ -55,7 +58,7 @@ export async function startOperations(options: OperationsOptions): Promise<Opera
       const { status, body } = await readiness();
       send(response, status, body);
     } else if (path === '/metrics') {
-      const [text, results] = await Promise.all([options.registry.metrics(), runChecks()]);
+      const [text, results] = await Promise.all([options.registry.metrics(), runChecks(METRICS_WITHIN_MS)]);
       response
         .writeHead(200, { 'content-type': options.registry.contentType })
         .end(`${text.trimEnd()}\n\n${checksText(results)}`);
