@@ -41,6 +41,8 @@ export interface RunOptions
   readonly building?: Permits;
 }
 
+/** Nobody waits for rows that are being built, so a transaction may take longer and pays off for more. */
+const BUILDING_BATCH = 3_000;
 const RENEW_MS = 3_000;
 const RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 30_000;
@@ -127,7 +129,8 @@ async function work(held: Held, onStep: (step: ProjectionStep) => void): Promise
   const { position, state } = await checkpointOf(held);
   const permit = state === 'building' ? await held.building?.take(held.signal) : undefined;
   try {
-    await new Worker({ ...held, position, onStep }).run();
+    const batchSize = held.batchSize ?? (state === 'building' ? BUILDING_BATCH : undefined);
+    await new Worker({ ...held, position, onStep, batchSize }).run();
   } finally {
     permit?.();
   }

@@ -1,6 +1,7 @@
 import type { EventStore, Position, RecordedEvent, SubscriptionItem } from '@keyfleet/event-store';
 import type { Sql } from '@keyfleet/postgres';
 import type { Projection } from '../projection.js';
+import { oneAhead } from './ahead.js';
 import { commitStep } from './commit.js';
 import type { Lease } from './lease.js';
 import { park } from './park.js';
@@ -32,7 +33,7 @@ export interface WorkerOptions {
   readonly signal: AbortSignal;
   readonly onStep: (step: ProjectionStep) => void;
   /** Events per transaction at most; 1,000 by default. */
-  readonly batchSize?: number;
+  readonly batchSize?: number | undefined;
   /** Tries of a poison event before its stream is parked; 5 by default. */
   readonly tries?: number;
   /** After so many tries; 50, 150, 450 and 1,350 ms by default. */
@@ -53,10 +54,19 @@ export class Worker {
   }
 
   async run(): Promise<void> {
-    const { store, projection, signal, batchSize: bufferSize } = this.#options;
+    const { store, projection, batchSize: bufferSize } = this.#options;
     const after = this.#position ?? undefined;
-    for await (const items of store.subscribe({ after, filter: projection.filter, signal, bufferSize }))
-      await this.#take(items);
+    const stop = new AbortController();
+    const signal = AbortSignal.any([this.#options.signal, stop.signal]);
+    const subscription = store.subscribe({ after, filter: projection.filter, signal, bufferSize });
+    try {
+      for await (const items of oneAhead(subscription)) {
+        if (this.#options.signal.aborted) return;
+        await this.#take(items);
+      }
+    } finally {
+      stop.abort();
+    }
   }
 
   async #take(items: readonly SubscriptionItem[]): Promise<void> {

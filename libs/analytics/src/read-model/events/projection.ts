@@ -1,6 +1,6 @@
 import type { RecordedEvent } from '@keyfleet/event-store';
 import { isId } from '@keyfleet/kernel';
-import type { Change, Projection } from '@keyfleet/read-store';
+import type { Change, Projection, ProjectionContext } from '@keyfleet/read-store';
 import { EVENTS, EVENTS_TABLE, INSTALLATION_EVENTS, INSTALLATION_EVENTS_TABLE } from './table.js';
 
 /** The timeline: everything that happened, by organisation, and what concerns the installation as a whole. */
@@ -12,43 +12,65 @@ export const eventsProjection: Projection = {
   apply: async (events, { tx, table }) => {
     const own = events.filter(({ metadata }) => metadata.orgId !== null);
     const everybodys = events.filter(({ metadata }) => metadata.orgId === null);
-    const columns = (prefix: string) =>
-      tx.unsafe(`${prefix}position, id, type, v, at, recorded_at, stream, revision, agent_id, actor, data`);
-    const rows = (of: readonly RecordedEvent[]) => tx`
-      jsonb_to_recordset(${JSON.stringify(of.map(toRow))}::text::jsonb) as new (org_id text, position bigint, id text,
-        type text, v int, at timestamptz, recorded_at timestamptz, stream text, revision bigint, agent_id text,
-        actor text, data jsonb)`;
-    if (own.length > 0)
-      await tx`
-        insert into ${tx(table(EVENTS))} (${columns('org_id, ')}) select ${columns('org_id, ')} from ${rows(own)}
-        on conflict (org_id, position) do nothing`;
-    if (everybodys.length > 0)
-      await tx`
-        insert into ${tx(table(INSTALLATION_EVENTS))} (${columns('')}) select ${columns('')} from ${rows(everybodys)}
-        on conflict (position) do nothing`;
+    if (own.length > 0) await insert(tx, table(EVENTS), own, [OWNER, ...COLUMNS]);
+    if (everybodys.length > 0) await insert(tx, table(INSTALLATION_EVENTS), everybodys, COLUMNS);
     return changesOf(events);
   },
 };
 
-/** What recognises a credential is nobody's to see, though it is not the credential itself. */
-const HIDDEN = new Set(['secretHash', 'nkey']);
+interface Column {
+  readonly name: string;
+  readonly type: string;
+  /** Empty for null. */
+  readonly text: (event: RecordedEvent) => string;
+}
 
-function toRow(event: RecordedEvent) {
-  const data = Object.entries(event.data as Record<string, unknown>).filter(([key]) => !HIDDEN.has(key));
-  return {
-    org_id: event.metadata.orgId,
-    position: event.position,
-    id: event.id,
-    type: event.type,
-    v: event.v,
-    at: event.metadata.at,
-    recorded_at: event.recordedAt,
-    stream: event.stream,
-    revision: String(event.revision),
-    agent_id: agentOf(event),
-    actor: event.metadata.actor,
-    data: Object.fromEntries(data),
-  };
+const OWNER: Column = { name: 'org_id', type: 'text', text: ({ metadata }) => metadata.orgId ?? '' };
+const COLUMNS: readonly Column[] = [
+  { name: 'position', type: 'bigint', text: ({ position }) => position },
+  { name: 'id', type: 'text', text: ({ id }) => id },
+  { name: 'type', type: 'text', text: ({ type }) => type },
+  { name: 'v', type: 'int', text: ({ v }) => String(v) },
+  { name: 'at', type: 'timestamptz', text: ({ metadata }) => metadata.at },
+  { name: 'recorded_at', type: 'timestamptz', text: ({ recordedAt }) => recordedAt },
+  { name: 'stream', type: 'text', text: ({ stream }) => stream },
+  { name: 'revision', type: 'bigint', text: ({ revision }) => String(revision) },
+  { name: 'agent_id', type: 'text', text: (event) => agentOf(event) ?? '' },
+  { name: 'actor', type: 'text', text: ({ metadata }) => metadata.actor },
+  { name: 'data', type: 'jsonb', text: ({ data }) => shown(data as Readonly<Record<string, unknown>>) },
+];
+
+/** Between the texts of a column: no JSON text and no name contains it. */
+const SEPARATOR = '\u001e';
+
+/** One list of text per column: the server takes them in two thirds of the time it needs for one JSON of rows. */
+async function insert(
+  tx: ProjectionContext['tx'],
+  table: string,
+  events: readonly RecordedEvent[],
+  columns: readonly Column[],
+): Promise<void> {
+  const names = columns.map(({ name }) => name).join(', ');
+  const lists = columns.map(({ type }, n) => `string_to_array($${n + 1}, chr(30), '')::${type}[]`).join(', ');
+  await tx.unsafe(
+    `insert into ${table} (${names}) select * from unnest(${lists}) on conflict do nothing`,
+    columns.map(({ text }) => joined(events.map(text))),
+    { prepare: true },
+  );
+}
+
+function joined(texts: readonly string[]): string {
+  if (texts.some((text) => text.includes(SEPARATOR)))
+    throw new TypeError('a text holds the record separator');
+  return texts.join(SEPARATOR);
+}
+
+/** What recognises a credential is nobody's to see, though it is not the credential itself. */
+const HIDDEN = ['secretHash', 'nkey'];
+
+function shown(data: Readonly<Record<string, unknown>>): string {
+  if (!HIDDEN.some((key) => key in data)) return JSON.stringify(data);
+  return JSON.stringify(Object.fromEntries(Object.entries(data).filter(([key]) => !HIDDEN.includes(key))));
 }
 
 const OF_AGENT = /^(?:agent|journal|liveness)-(agt_[0-9a-f-]{36})/;
