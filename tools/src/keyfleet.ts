@@ -3,11 +3,15 @@ import { once } from 'node:events';
 import { backupCommand } from './backup/cli.js';
 import { askLauncher } from './launcher/control.js';
 import { Layout } from './launcher/layout.js';
+import { LOOKS, lookCommand } from './observability/look.js';
 import { projectionsCommand } from './projections/cli.js';
 
 const USAGE = `npm run keyfleet -- <what>
 
   status         whether an installation runs in this folder, and where
+  checks         what each service says of itself: what is ready and what is not
+  metrics        what they measure, by parts of names: metrics lag waiting
+  prometheus-config  for a Prometheus beside this installation
   nats-config    what a NATS server you run yourself must load for this installation
   backup         one encrypted file of everything the control plane cannot make anew
   restore        puts such a file in the place of what is here; see: backup --help
@@ -19,6 +23,7 @@ async function main([what, ...rest]: readonly string[]): Promise<number> {
   if (what === 'nats-config') return natsConfig(rest);
   if (what === 'backup' || what === 'restore') return backupCommand(what, rest);
   if (what === 'projections') return projectionsCommand(rest);
+  if (what !== undefined && LOOKS.includes(what)) return lookCommand(what, rest);
   process.stderr.write(`${USAGE}\n`);
   return 1;
 }
