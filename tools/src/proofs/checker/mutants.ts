@@ -16,6 +16,8 @@ export interface Mutant {
   readonly patches: readonly Patch[];
   /** What is killed so that it shows. */
   readonly weights: Partial<Readonly<Record<Target, number>>>;
+  /** Between two pauses or network faults, where it takes them to show. */
+  readonly disturbEveryMs?: number;
   /** Any of them is enough. */
   readonly caughtBy: readonly (keyof Findings)[];
 }
@@ -35,7 +37,9 @@ export const MUTANTS: readonly Mutant[] = [
         put: "void this.#appender.append(append).catch(() => journals.forget(record));\n    const result = { outcome: 'appended' } as { outcome: string };",
       },
     ],
-    weights: { registry: 2, postgres: 1, 'ingest.before-reply': 1 },
+    weights: { registry: 3, postgres: 1 },
+    // A store that takes its time is when it matters.
+    disturbEveryMs: 3_000,
     caughtBy: ['acknowledgedEarly', 'lost'],
   },
   {

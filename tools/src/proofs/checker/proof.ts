@@ -115,7 +115,9 @@ function findingsOf(result: LossResult): Record<string, number> {
   return Object.fromEntries(counts) as Record<string, number>;
 }
 
-async function runIn(options: CheckerOptions, { name, weights }: Mutant, kills: number): Promise<LossResult> {
+async function runIn(options: CheckerOptions, mutant: Mutant, kills: number): Promise<LossResult> {
+  const { name, weights } = mutant;
+  const planted = mutant.patches.length > 0;
   const directory = join(options.directory, 'run');
   mkdirSync(directory, { recursive: true });
   const seconds = (kills * KILL_EVERY_MS) / 1_000;
@@ -123,7 +125,8 @@ async function runIn(options: CheckerOptions, { name, weights }: Mutant, kills: 
     ...{ directory, seed: options.seed, randomSeed: Math.floor(options.random() * 2 ** 32) },
     ...{ agents: AGENTS, entriesPerAgent: Math.ceil(ENTRIES_PER_SECOND * seconds) },
     ...{ simulated: 0, entriesPerSimulated: 0, kills, killEveryMs: KILL_EVERY_MS, weights },
-    ...{ disturbEveryMs: undefined, drainCeilingMs: 60_000 },
+    ...{ disturbEveryMs: mutant.disturbEveryMs, drainCeilingMs: 60_000 },
+    ...(planted ? { untilFound: true, drainCeilingMs: 20_000, patienceMs: 10_000 } : {}),
   };
   try {
     const child = spawn(process.execPath, ['tools/dist/proofs/checker/run.js'], {

@@ -18,8 +18,10 @@ export interface ChaosOptions {
   readonly proxies: Readonly<Record<string, FaultProxy>>;
   readonly random: () => number;
   readonly say: (line: string) => void;
-  /** After each kill, once what died is back. */
-  readonly afterKill: () => Promise<void>;
+  /** Looks after each kill, before what died is back. */
+  readonly look: () => Promise<void>;
+  /** Whether what is left of the plan may be left out. */
+  readonly isEnough: () => boolean;
 }
 
 export interface Toll {
@@ -30,6 +32,7 @@ export interface Toll {
 
 /** Few enough that not everything is away at once for long. */
 const AT_ONCE = 4;
+const LIFE_MS = 3_500;
 const PAUSED: readonly Unit[] = ['registry', 'analytics', 'postgres', 'nats', 'redis', 'gateway'];
 
 /** Kills, pauses and cuts at seeded moments, while processes come back beside it. */
@@ -41,6 +44,8 @@ export class Chaos {
   #pauses = 0;
   #networkFaults = 0;
   #done = 0;
+  #doneAt = performance.now();
+  #over = false;
 
   constructor(options: ChaosOptions) {
     this.#options = options;
@@ -69,47 +74,69 @@ export class Chaos {
   }
 
   async #killAll(random: () => number): Promise<void> {
-    const { plan, everyMs } = this.#options;
+    const { plan, everyMs, isEnough } = this.#options;
     const left = [...plan];
     const underWay = new Set<Promise<void>>();
     let due = performance.now();
-    while (left.length > 0 && this.#failures.length === 0) {
+    const goesOn = () => this.#failures.length === 0 && !isEnough();
+    while (left.length > 0 && goesOn()) {
       due = Math.max(due + everyMs * (0.4 + 1.2 * random()), performance.now() - everyMs);
       await delay(Math.max(0, due - performance.now()));
-      const next = await this.#takeFree(left, underWay);
+      const next = await this.#takeFree(left, underWay, goesOn);
+      if (!next) break;
       const work = this.#perform(next, left).finally(() => underWay.delete(work));
       underWay.add(work);
+      // What could not be killed when its turn came goes back to the plan.
+      if (left.length === 0) await Promise.all(underWay);
     }
     await Promise.all(underWay);
-    // What could not be killed when its turn came went back to the plan.
-    if (left.length > 0 && this.#failures.length === 0) await this.#killAll(random);
+    this.#over = true;
+  }
+
+  /** How much of the plan is carried out, from 0 to 1; between two kills it grows with time. */
+  get progress(): number {
+    const { plan, everyMs } = this.#options;
+    const next = Math.min((performance.now() - this.#doneAt) / everyMs, 1);
+    return this.#over ? 1 : Math.min((this.#done + next) / plan.length, 1);
   }
 
   /** The next of the plan whose unit is there and left alone. */
-  async #takeFree(left: Kill[], underWay: ReadonlySet<Promise<void>>): Promise<Kill> {
+  async #takeFree(
+    left: Kill[],
+    underWay: ReadonlySet<Promise<void>>,
+    goesOn: () => boolean,
+  ): Promise<Kill | undefined> {
     const { killer, place } = this.#options;
     for (;;) {
+      if (!goesOn()) return undefined;
       const free = (kill: Kill): boolean =>
         killer.unitsOf(kill).every((unit) => !this.#busy.has(keyOf(unit)) && place.pidOf(unit) !== 0) &&
         killer.mayHappen(kill);
       const index = underWay.size < AT_ONCE ? left.findIndex(free) : -1;
-      if (index >= 0) return left.splice(index, 1)[0] as Kill;
+      if (index >= 0) return left.splice(index, 1)[0];
       await delay(50);
     }
   }
 
   async #perform(kill: Kill, left: Kill[]): Promise<void> {
-    const { killer, say, plan, afterKill } = this.#options;
+    const { killer, say, plan, look } = this.#options;
     try {
-      const done = await this.#alone(killer.unitsOf(kill), () => killer.kill(kill));
+      let looked: Promise<void> | undefined;
+      const died = () => {
+        looked = look();
+        // Its failure is told where it is awaited; until then it must not count as unhandled.
+        looked.catch(() => {});
+      };
+      const done = await this.#alone(killer.unitsOf(kill), () => killer.kill(kill, died));
+      await looked;
       if (!done) {
         left.push(kill);
         return;
       }
       this.#kills.set(kill.target, (this.#kills.get(kill.target) ?? 0) + 1);
       this.#done += 1;
+      this.#doneAt = performance.now();
       if (this.#done % Math.ceil(plan.length / 20) === 0) say(`${this.#done} of ${plan.length} kills`);
-      await afterKill();
     } catch (error) {
       this.#failures.push(error);
     }
@@ -121,7 +148,10 @@ export class Chaos {
     try {
       return await work();
     } finally {
-      for (const key of keys) this.#busy.delete(key);
+      // What came back does some work before its next turn; its launcher sees that it was no failing start.
+      setTimeout(() => {
+        for (const key of keys) this.#busy.delete(key);
+      }, LIFE_MS);
     }
   }
 

@@ -41,11 +41,14 @@ export interface CheckOptions {
   readonly killer: Killer;
   readonly crowd: Crowd | undefined;
   readonly watermarks: Watermarks;
+  /** For what is shown to come up to what is stored; 3 min by default. */
+  readonly patienceMs?: number;
   readonly random: () => number;
   readonly say: (line: string) => void;
 }
 
 const PAGE = 1_000;
+const PATIENCE_MS = 180_000;
 /** Timelines of simulated agents that are read through the API; their rows are compared in any case. */
 const SAMPLE = 20;
 
@@ -89,12 +92,13 @@ export async function checkAll(options: CheckOptions): Promise<{ findings: Findi
   }
 }
 
-async function compareStates({ store, place, shown }: Looking) {
+async function compareStates({ store, place, shown, patienceMs = PATIENCE_MS }: Looking) {
   const { states, offline } = await latestTransitions(store);
   let misstated = 0;
   for (const { slug, id } of place.stack.run.orgs) {
     const own = [...states].filter(([, { orgId }]) => orgId === id);
-    misstated += await shown.misstated(slug, new Map(own.map(([agent, { state }]) => [agent, state])));
+    const expected = new Map(own.map(([agent, { state }]) => [agent, state]));
+    misstated += await shown.misstated(slug, expected, patienceMs);
   }
   return { misstated, falseOffline: offline };
 }
@@ -109,8 +113,8 @@ async function endAgents({ agents, place, crowd, killer }: Looking): Promise<Map
 }
 
 async function compareStore(looking: Looking, summaries: ReadonlyMap<string, Summary>) {
-  const { store, model, ledger, agents, say } = looking;
-  if (!(await model.caughtUp(await store.headPosition())))
+  const { store, model, ledger, agents, say, patienceMs = PATIENCE_MS } = looking;
+  if (!(await model.caughtUp(await store.headPosition(), patienceMs)))
     say('a projection did not come as far as the store');
   const judge = new StoreJudge({ ledger, summaries, real: new Set(agents.map(({ id }) => id)) });
   const counts = { falseGaps: 0, refused: 0, misprojected: 0 };

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Simulator, startSimulator } from '@keyfleet/testing';
 import { Client } from '../../e2e/client.js';
 import type { Stack } from '../../e2e/stack.js';
@@ -14,6 +15,8 @@ export interface CrowdOptions {
 
 export const CROWD_ORG = 'acme';
 const ADDED_PER_SECOND = 20;
+/** Of what is to be journaled, so that it keeps pace with the kills. */
+export const STEPS = 50;
 
 /** Simulated agents on the real link code: they carry the bulk, and are not killed themselves. */
 export class Crowd {
@@ -37,8 +40,14 @@ export class Crowd {
     return new Crowd(simulator);
   }
 
-  async journal(entries: number, overMs: number): Promise<void> {
-    await this.#simulator.tell({ kind: 'journal', agents: 'all', entries, overMs });
+  /** In steps, each when that much of them may be written. */
+  async journal(entries: number, progress: () => number, stepMs: number): Promise<void> {
+    const each = Math.ceil(entries / STEPS);
+    for (let done = 0; done < entries; done += each) {
+      while (done / entries > progress()) await delay(50);
+      const next = Math.min(each, entries - done);
+      await this.#simulator.tell({ kind: 'journal', agents: 'all', entries: next, overMs: stepMs });
+    }
   }
 
   async drained(): Promise<void> {

@@ -88,17 +88,19 @@ export class Killer {
     return `${this.#options.images}/${name}`;
   }
 
-  /** False where there was nobody to kill. Resolves when the unit is back. */
-  async kill({ target, lot }: Kill): Promise<boolean> {
+  /** False where there was nobody to kill; `onDeath` before anything comes back. Resolves when the unit is back. */
+  async kill({ target, lot }: Kill, onDeath: () => void): Promise<boolean> {
     const { place } = this.#options;
     const unit = this.#unitOf({ target, lot });
     const pid = place.pidOf(unit);
     if (pid === 0) return false;
     if (target.startsWith('ingest.')) {
       if (!(await this.#diesAt(target as Failpoint))) return false;
+      onDeath();
     } else {
       process.kill(pid, target === 'postgres-immediate' ? 'SIGQUIT' : 'SIGKILL');
       await gone(pid);
+      onDeath();
       await this.#after(target, unit);
     }
     await place.back(unit, pid);

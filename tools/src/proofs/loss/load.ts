@@ -9,8 +9,8 @@ export interface LoadOptions {
   /** As the run file has it now: a restarted agent may be found elsewhere. */
   readonly agent: () => Agent;
   readonly entries: number;
-  /** Spread over so long. */
-  readonly overMs: number;
+  /** From 0 to 1: so much of them may be written by now. */
+  readonly progress: () => number;
   readonly random: () => number;
   /** Told of each version that the agent's API confirmed, as `path@version`. */
   readonly onConfirmed: (written: string) => void;
@@ -32,12 +32,10 @@ export async function writeSecrets(options: LoadOptions): Promise<void> {
     maxSockets: WRITERS,
   });
   const write = writing(options, connections, key);
-  const started = performance.now();
   let next = 0;
   const writer = async (): Promise<void> => {
     for (let n = next++; n < options.entries; n = next++) {
-      const due = started + (n / options.entries) * options.overMs;
-      await delay(Math.max(0, due - performance.now()));
+      while (n / options.entries > options.progress()) await delay(20);
       options.onConfirmed(await write(n));
     }
   };

@@ -5,9 +5,9 @@ import type { EventStore } from '@keyfleet/event-store';
 import { createPostgresEventStore } from '@keyfleet/event-store/postgres';
 import { askAgent } from '../../e2e/client.js';
 import { Stack } from '../../e2e/stack.js';
-import { Chaos, type Toll } from './chaos.js';
+import { Chaos } from './chaos.js';
 import { checkAll, type Findings, isClean } from './check.js';
-import { Crowd } from './crowd.js';
+import { Crowd, STEPS } from './crowd.js';
 import { Killer } from './kills.js';
 import { Ledger } from './ledger.js';
 import { writeSecrets } from './load.js';
@@ -32,6 +32,10 @@ export interface LossOptions {
   readonly disturbEveryMs: number | undefined;
   /** How long agents may take to bring over what waits at the end; 10 min by default. What is not there then is lost. */
   readonly drainCeilingMs?: number;
+  /** For what is shown to come up to what is stored; 3 min by default. */
+  readonly patienceMs?: number;
+  /** Ends as soon as something is found that must not be: enough for a bug that was planted. */
+  readonly untilFound?: boolean;
   readonly weights?: Partial<Readonly<Record<Target, number>>>;
   readonly random: () => number;
   readonly say: (line: string) => void;
@@ -122,7 +126,8 @@ class Proof {
     await killer.takeImages();
     const watermarks = new Watermarks(this.#parts);
     const began = performance.now();
-    const [toll] = await Promise.all([this.#chaos(watermarks), this.#write()]);
+    const chaos = this.#chaos(watermarks);
+    const [toll] = await Promise.all([chaos.run(), this.#write(() => chaos.progress)]);
     const chaosSeconds = seconds(began);
     say('everything is written and nobody dies any more');
     const stopped = performance.now();
@@ -153,24 +158,27 @@ class Proof {
     };
   }
 
-  #chaos(watermarks: Watermarks): Promise<Toll> {
-    const { kills, killEveryMs, random, weights } = this.#parts;
-    const plan = planKills(kills, random, weights);
+  #chaos(watermarks: Watermarks): Chaos {
+    const { kills, killEveryMs, random, weights, untilFound } = this.#parts;
     return new Chaos({
       ...this.#parts,
-      ...{ plan, everyMs: killEveryMs, afterKill: () => watermarks.look() },
-    }).run();
+      plan: planKills(kills, random, weights),
+      everyMs: killEveryMs,
+      look: () => watermarks.look(),
+      isEnough: () => untilFound === true && watermarks.early > 0,
+    });
   }
 
-  async #write(): Promise<void> {
+  /** As fast as kills are carried out, however slow the machine is. */
+  async #write(progress: () => number): Promise<void> {
     const { place, ledger, entriesPerAgent, entriesPerSimulated, kills, killEveryMs, random } = this.#parts;
-    const overMs = kills * killEveryMs;
     const writing = place.agents.map(async ({ id, name }) => {
       const agent = () => place.agents.find((one) => one.name === name) as (typeof place.agents)[number];
       const onConfirmed = (written: string) => ledger.confirm(id, [written]);
-      await writeSecrets({ agent, entries: entriesPerAgent, overMs, random, onConfirmed });
+      await writeSecrets({ agent, entries: entriesPerAgent, progress, random, onConfirmed });
     });
-    await Promise.all([...writing, this.#crowd?.journal(entriesPerSimulated, overMs)]);
+    const stepMs = (kills * killEveryMs) / STEPS;
+    await Promise.all([...writing, this.#crowd?.journal(entriesPerSimulated, progress, stepMs)]);
   }
 
   /** Who had nothing to send since the store was put back hears of it with the next connection. */

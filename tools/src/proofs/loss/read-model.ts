@@ -2,8 +2,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { RecordedEvent } from '@keyfleet/event-store';
 import postgres, { type Sql } from 'postgres';
 
-const CATCHING_UP_MS = 180_000;
-
 /** The tables behind what is shown, looked at with a superuser's eyes. */
 export class ReadModel {
   readonly #sql: Sql;
@@ -13,8 +11,8 @@ export class ReadModel {
   }
 
   /** Until every projection has come as far as the store; what is not there then counts as missing. False where it gave up. */
-  async caughtUp(head: string): Promise<boolean> {
-    const until = performance.now() + CATCHING_UP_MS;
+  async caughtUp(head: string, patienceMs: number): Promise<boolean> {
+    const until = performance.now() + patienceMs;
     for (;;) {
       const [row] = await this.#sql<{ behind: number }[]>`
         select count(*)::int as behind from projections.checkpoints

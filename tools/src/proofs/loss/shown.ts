@@ -3,7 +3,6 @@ import { Client, type EventRow } from '../../e2e/client.js';
 import type { Stack } from '../../e2e/stack.js';
 
 const PAGE = 200;
-const SETTLING_MS = 120_000;
 
 export interface ShownAgent {
   readonly id: string;
@@ -63,8 +62,8 @@ export class Shown {
    * Agents that REST and GraphQL do not both call what the newest of their transitions says. Looked at again for a
    * while: detection may just be beginning again after a pause of its own.
    */
-  async misstated(org: string, expected: ReadonlyMap<string, string>): Promise<number> {
-    const until = performance.now() + SETTLING_MS;
+  async misstated(org: string, expected: ReadonlyMap<string, string>, patienceMs: number): Promise<number> {
+    const until = performance.now() + patienceMs;
     for (;;) {
       const states = await this.states(org);
       const wrong = [...expected].filter(([id, state]) => {
