@@ -13,7 +13,7 @@ export const FAILURES = {
   'backup.keys-changed': [2, 'Keys or settings were changed while they were copied; take the backup again.'],
   'backup.kurrentdb': [
     2,
-    'The events are in KurrentDB: back it up with its own tools, and this installation with --without-events; see docs/guide/backup.md.',
+    'Take a backup of KurrentDB with its own tools, then one of this PostgreSQL with pg_dump, then a copy of the authority folder; docs/guide/backup.md says in which order and why.',
   ],
   'restore.cannot-open': [
     3,

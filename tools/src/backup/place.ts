@@ -35,6 +35,8 @@ export async function findPlace(options: {
   readonly say: (text: string) => void;
 }): Promise<Place> {
   const env = options.env ?? process.env;
+  if (env['KEYFLEET_EVENT_STORE__DRIVER'] === 'kurrentdb')
+    throw new BackupFailure('backup.kurrentdb', 'The events of this installation are in KurrentDB.');
   if (setting(env, 'KEYFLEET_DATABASE__STORE_URL') !== undefined) return namedPlace(options.root, env);
   return embeddedPlace(options);
 }
