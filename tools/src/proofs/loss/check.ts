@@ -1,11 +1,12 @@
-import type { EventStore, RecordedEvent } from '@keyfleet/event-store';
+import type { EventStore } from '@keyfleet/event-store';
 import { CROWD_ORG, type Crowd } from './crowd.js';
-import { isGenesis, type Joint, StoreJudge, type StoreVerdict, type Summary } from './history.js';
+import { StoreJudge, type StoreVerdict, type Summary } from './history.js';
 import type { Killer } from './kills.js';
 import type { Ledger } from './ledger.js';
 import type { Place } from './place.js';
 import { ReadModel } from './read-model.js';
 import { Shown } from './shown.js';
+import { brokenJoints, pages } from './store-pages.js';
 import type { Watermarks } from './watermarks.js';
 
 /** Counts of what must not be; all zero is the proof. */
@@ -20,7 +21,7 @@ export interface Findings extends StoreVerdict {
   readonly acknowledgedEarly: number;
   /** Called offline, though nobody was away for as long as an agent has to be silent. */
   readonly falseOffline: number;
-  /** Agents that REST or GraphQL do not call what their newest transition says. */
+  /** Agents that REST or GraphQL do not call what their newest transition says, or whose journal is further or less far. */
   readonly misstated: number;
   /** Entries that were recorded as missing for ever, though somebody has them. */
   readonly falseGaps: number;
@@ -47,7 +48,6 @@ export interface CheckOptions {
   readonly say: (line: string) => void;
 }
 
-const PAGE = 1_000;
 const PATIENCE_MS = 180_000;
 /** Timelines of simulated agents that are read through the API; their rows are compared in any case. */
 const SAMPLE = 20;
@@ -80,6 +80,7 @@ export async function checkAll(options: CheckOptions): Promise<{ findings: Findi
     const findings: Findings = {
       ...stored,
       ...states,
+      misstated: states.misstated + stored.misstated,
       misshown,
       unrecorded: options.ledger.unrecorded,
       acknowledgedEarly: options.watermarks.early,
@@ -117,7 +118,7 @@ async function compareStore(looking: Looking, summaries: ReadonlyMap<string, Sum
   if (!(await model.caughtUp(await store.headPosition(), patienceMs)))
     say('a projection did not come as far as the store');
   const judge = new StoreJudge({ ledger, summaries, real: new Set(agents.map(({ id }) => id)) });
-  const counts = { falseGaps: 0, refused: 0, misprojected: 0 };
+  const counts = { falseGaps: 0, refused: 0, misprojected: 0, misstated: 0 };
   for await (const { events, after, upTo } of pages(store)) {
     judge.take(events.filter(({ stream }) => stream.startsWith('journal-')));
     counts.falseGaps += events.filter(({ type }) => type === 'JournalGapFound').length;
@@ -126,8 +127,22 @@ async function compareStore(looking: Looking, summaries: ReadonlyMap<string, Sum
   }
   counts.misprojected += await model.beyond(await store.headPosition());
   say(`${judge.events} entries in the store were compared with the journals and the read model`);
+  counts.misstated = await compareHeads(looking, judge);
   const verdict = judge.verdict(await brokenJoints(store, judge.joints));
   return { ...counts, ...verdict, events: judge.events };
+}
+
+/** Agents whose journal is not shown to be as far as it is; an epoch may have begun that nothing was written into. */
+async function compareHeads({ place, shown }: Looking, judge: StoreJudge): Promise<number> {
+  const heads = judge.heads();
+  let wrong = 0;
+  for (const { slug } of place.stack.run.orgs)
+    for (const [agentId, { journal }] of await shown.states(slug)) {
+      const head = heads.get(agentId) ?? { epoch: 1, seq: 0 };
+      const same = journal.epoch === head.epoch && journal.seq === head.seq;
+      if (!same && !(journal.epoch > head.epoch && journal.seq === 0)) wrong += 1;
+    }
+  return wrong;
 }
 
 async function compareTimelines(looking: Looking, summaries: ReadonlyMap<string, Summary>): Promise<number> {
@@ -137,22 +152,6 @@ async function compareTimelines(looking: Looking, summaries: ReadonlyMap<string,
   for (const id of sample([...summaries.keys()], SAMPLE, random))
     misshown += await misshownOf(shown, { id, org: CROWD_ORG }, summaries.get(id)?.recorded ?? 0);
   return misshown;
-}
-
-async function* pages(
-  store: EventStore,
-  categories?: readonly string[],
-): AsyncGenerator<{ events: readonly RecordedEvent[]; after: string | undefined; upTo: string }> {
-  const head = await store.headPosition();
-  for (let after: string | undefined; after === undefined || store.comparePositions(after, head) < 0; ) {
-    const page = await store.readAll({
-      ...(after !== undefined && { after }),
-      ...(categories && { filter: { categories } }),
-      limit: PAGE,
-    });
-    yield { events: page.events, after, upTo: page.upTo };
-    after = page.upTo;
-  }
 }
 
 interface Transitions {
@@ -173,34 +172,6 @@ async function latestTransitions(store: EventStore): Promise<Transitions> {
       if (type === 'AgentCameOnline') states.set(agentId, { state: 'online', orgId: metadata.orgId });
     }
   return { states, offline };
-}
-
-/** First entries whose `prev` is the hash of no entry of an earlier epoch. */
-async function brokenJoints(store: EventStore, joints: readonly Joint[]): Promise<number> {
-  let broken = 0;
-  for (const joint of joints) {
-    if (isGenesis(joint)) continue;
-    const earlier = joints.filter(({ agentId, epoch }) => agentId === joint.agentId && epoch < joint.epoch);
-    let found = false;
-    for (const { agentId, epoch } of earlier.reverse())
-      if (!found) found = await hasHash(store, `journal-${agentId}.${epoch}`, joint.prev);
-    if (!found) broken += 1;
-  }
-  return broken;
-}
-
-async function hasHash(store: EventStore, stream: string, hash: string): Promise<boolean> {
-  let from: bigint | undefined;
-  for (;;) {
-    const page = await store.readStream(stream, {
-      ...(from !== undefined && { from }),
-      ...{ limit: PAGE, direction: 'backwards' },
-    });
-    if (page.some(({ metadata }) => metadata.journal?.hash === hash)) return true;
-    const last = page.at(-1);
-    if (!last || last.revision === 0n) return false;
-    from = last.revision - 1n;
-  }
 }
 
 async function showAll(shown: Shown, ledger: Ledger, agent: { id: string; org: string }): Promise<void> {

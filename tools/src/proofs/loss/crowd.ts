@@ -14,6 +14,7 @@ export interface CrowdOptions {
 }
 
 export const CROWD_ORG = 'acme';
+const SCRIPT = join(process.cwd(), 'apps/agent/dist/simulator/main.js');
 const ADDED_PER_SECOND = 20;
 /** Of what is to be journaled, so that it keeps pace with the kills. */
 export const STEPS = 50;
@@ -26,16 +27,23 @@ export class Crowd {
     this.#simulator = simulator;
   }
 
+  static isBuilt(): boolean {
+    return existsSync(SCRIPT);
+  }
+
   static async start({ stack, directory, agents, seed }: CrowdOptions): Promise<Crowd> {
-    const script = join(process.cwd(), 'apps/agent/dist/simulator/main.js');
-    if (!existsSync(script)) throw new Error(`There is no simulator at ${script}.`);
     const client = await Client.signIn(stack);
     const answer = await client.request('POST', `/api/v1/orgs/${CROWD_ORG}/enrolment-tokens`, {
       uses: agents,
     });
     if (answer.status !== 201) throw new Error(`An enrolment token was refused: ${answer.status}`);
     const { token } = answer.body as { token: string };
-    const simulator = startSimulator({ script, directory, seed, controlPlaneUrl: stack.run.gateway.url });
+    const simulator = startSimulator({
+      script: SCRIPT,
+      directory,
+      seed,
+      controlPlaneUrl: stack.run.gateway.url,
+    });
     await simulator.tell({ kind: 'add', agents, enrolmentToken: token, perSecond: ADDED_PER_SECOND });
     return new Crowd(simulator);
   }

@@ -76,6 +76,14 @@ export class StoreJudge {
     return this.#joints;
   }
 
+  /** How far each agent's journal is, in its newest epoch that has entries. */
+  heads(): Map<string, { readonly epoch: number; readonly seq: number }> {
+    const heads = new Map<string, { epoch: number; seq: number }>();
+    for (const { agentId, epoch, revision } of this.#streams.values())
+      if (epoch > (heads.get(agentId)?.epoch ?? 0)) heads.set(agentId, { epoch, seq: Number(revision) + 1 });
+    return heads;
+  }
+
   take(events: readonly RecordedEvent[]): void {
     this.#options.ledger.together(() => {
       for (const event of events) this.#takeOne(event);

@@ -4,6 +4,12 @@ import type { Stack } from '../../e2e/stack.js';
 
 const PAGE = 200;
 
+export interface ShownState {
+  readonly rest: string;
+  readonly graphql: string;
+  readonly journal: { readonly epoch: number; readonly seq: number };
+}
+
 export interface ShownAgent {
   readonly id: string;
   readonly org: string;
@@ -34,22 +40,21 @@ export class Shown {
   }
 
   /** State by REST and by GraphQL, and how far its journal is shown to be, by agent. */
-  async states(org: string): Promise<Map<string, { rest: string; graphql: string; journal: string }>> {
-    const states = new Map<string, { rest: string; graphql: string; journal: string }>();
+  async states(org: string): Promise<Map<string, ShownState>> {
+    const states = new Map<string, ShownState>();
     for (let cursor: string | null = ''; cursor !== null; ) {
       const query = `limit=${PAGE}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`;
       const page: {
         items: { id: string; state: string; journal: { epoch: number; seq: number } }[];
         nextCursor: string | null;
       } = await this.#client.get(`/api/v1/orgs/${org}/agents?${query}`);
-      for (const { id, state, journal } of page.items)
-        states.set(id, { rest: state, graphql: '', journal: `${journal.epoch}.${journal.seq}` });
+      for (const { id, state, journal } of page.items) states.set(id, { rest: state, graphql: '', journal });
       cursor = page.nextCursor;
     }
     for (let after: string | null = null, more = true; more; ) {
       const { org: found }: GraphAgents = await this.#client.graphql(AGENTS, { org, after });
       for (const { node } of found.agents.edges) {
-        const known = states.get(node.id) ?? { rest: '', graphql: '', journal: '' };
+        const known = states.get(node.id) ?? { rest: '', graphql: '', journal: { epoch: 0, seq: 0 } };
         states.set(node.id, { ...known, graphql: node.state.toLowerCase() });
       }
       after = found.agents.pageInfo.endCursor;
