@@ -1,11 +1,16 @@
+import { execFile } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { closeSql, createSql } from '@keyfleet/postgres';
 import { temporaryDirectory, waitFor } from '@keyfleet/testing';
 import { askAgent, Client, type EventRow } from '../e2e/client.js';
 import { Stack } from '../e2e/stack.js';
 import { describedBy, documentedMetrics, metricsPage } from './metrics-page.js';
 import { OtlpReceiver, type ReceivedSpan } from './otlp-receiver.js';
+import { looksIn, queriesIn, readRunbooks } from './runbooks.js';
 
+const run = promisify(execFile);
 const UPDATE = process.env['KEYFLEET_UPDATE_DOCS'] === '1';
 const FORBIDDEN = /agent|secret|path|user|principal|email|token|^(id|org|orgId|org_id)$/i;
 /** Of one family; a fleet of any size has as many. */
@@ -141,6 +146,23 @@ describe('a running installation', () => {
       expect({ name, many }).toEqual({ name, many: [] });
     }
   });
+
+  it('U20: can be looked at with every command of the runbooks, as it stands there', async () => {
+    const { page } = readRunbooks();
+    const looks = looksIn(page);
+    expect(looks.length).toBeGreaterThan(25);
+    const tool = join(process.cwd(), 'tools/dist/keyfleet.js');
+    for (const command of looks) {
+      expect(command).toMatch(/^npm run keyfleet -- /);
+      const args = command.split(' ').slice(4);
+      // Rejects where it does not end with 0.
+      const { stdout } = await run(process.execPath, [tool, ...args], { cwd: stack.directory });
+      if (args[0] === 'checks') expect(stdout.match(/ ready$/gm)).toHaveLength(stack.run.services.length);
+    }
+    const sql = createSql({ url: stack.run.postgres.url, applicationName: 'runbooks', max: 1 });
+    for (const query of queriesIn(page)) await sql.unsafe(query);
+    await closeSql(sql);
+  }, 120_000);
 
   it('U14: lists every check of every service, and shows each as a metric', async () => {
     const lists: Record<string, string[]> = {};
