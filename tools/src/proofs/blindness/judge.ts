@@ -74,21 +74,27 @@ export function judge(episode: Episode): Verdict {
 }
 
 function wrongFacts(episode: Episode): readonly string[] {
-  const { facts, from, to, normalAt } = episode;
-  const paused = facts.filter((fact) => fact.type === 'DetectionPaused');
-  const resumed = facts.filter((fact) => fact.type === 'DetectionResumed');
-  if (paused.length !== 1 || resumed.length !== 1)
-    return [`${paused.length} pauses and ${resumed.length} resumptions`];
-  const since = paused[0]?.since ?? 0;
-  const until = resumption(episode) ?? 0;
-  const earliest = episode.mayEndEarly ? from : to - TRUE_WITHIN_MS;
+  const { facts, from } = episode;
+  const [paused, ...morePaused] = facts.filter((fact) => fact.type === 'DetectionPaused');
+  const [resumed, ...moreResumed] = facts.filter((fact) => fact.type === 'DetectionResumed');
+  if (!paused || !resumed || morePaused.length + moreResumed.length > 0) {
+    const count = (type: Fact['type']): number => facts.filter((fact) => fact.type === type).length;
+    return [`${count('DetectionPaused')} pauses and ${count('DetectionResumed')} resumptions`];
+  }
+  const late = paused.since - from;
   return [
-    ...(Math.abs(since - from) > TRUE_WITHIN_MS ? [`paused ${seconds(since - from)} s after the fault`] : []),
-    ...(resumed[0]?.pausedAt !== paused[0]?.since ? ['the two do not agree since when'] : []),
-    ...(until < earliest || until > normalAt + TRUE_WITHIN_MS
-      ? [`resumed ${seconds(until - to)} s after the return`]
-      : []),
+    ...(Math.abs(late) > TRUE_WITHIN_MS ? [`paused ${seconds(late)} s after the fault`] : []),
+    ...(resumed.pausedAt === paused.since ? [] : ['the two do not agree since when']),
+    ...wrongResumption(episode),
   ];
+}
+
+function wrongResumption(episode: Episode): readonly string[] {
+  const { from, to, normalAt, mayEndEarly } = episode;
+  const until = resumption(episode) ?? 0;
+  const earliest = mayEndEarly ? from : to - TRUE_WITHIN_MS;
+  const isTrue = until >= earliest && until <= normalAt + TRUE_WITHIN_MS;
+  return isTrue ? [] : [`resumed ${seconds(until - to)} s after the return`];
 }
 
 function wrongAlerts(

@@ -49,21 +49,7 @@ export async function proveBlindness(options: BlindnessOptions): Promise<Blindne
     const observer = new Observer(world, prometheus);
     try {
       say(`${agents} agents and two registries, test time ${factor} times faster`);
-      const verdicts: Verdict[] = [];
-      for (const fault of faultsOf(world, options.lostMs)) {
-        if (!fault.name.includes(options.only ?? '')) continue;
-        verdicts.push(await suffer(fault, { world, observer, say }));
-      }
-      const foundDeadAfter = await findDead(world);
-      say(`a dead agent was reported after ${foundDeadAfter.toFixed(1)} s`);
-      return {
-        held: verdicts.every(({ wrong }) => wrong.length === 0) && foundDeadAfter * 1_000 <= FOUND_WITHIN_MS,
-        factor,
-        offline: verdicts.reduce((sum, verdict) => sum + verdict.offline, 0),
-        pauses: verdicts.reduce((sum, verdict) => sum + verdict.pauses, 0),
-        faults: verdicts,
-        foundDeadAfter,
-      };
+      return await sufferAll(options, { world, observer, say });
     } finally {
       await observer.stop();
       await prometheus.stop();
@@ -71,6 +57,20 @@ export async function proveBlindness(options: BlindnessOptions): Promise<Blindne
   } finally {
     await world.close();
   }
+}
+
+async function sufferAll(options: BlindnessOptions, scene: Scene): Promise<BlindnessResult> {
+  const { only = '', factor, lostMs, say } = options;
+  const verdicts: Verdict[] = [];
+  for (const fault of faultsOf(scene.world, lostMs).filter(({ name }) => name.includes(only)))
+    verdicts.push(await suffer(fault, scene));
+  const foundDeadAfter = await findDead(scene.world);
+  say(`a dead agent was reported after ${foundDeadAfter.toFixed(1)} s`);
+  const sum = (what: 'offline' | 'pauses'): number => verdicts.reduce((all, one) => all + one[what], 0);
+  return {
+    held: verdicts.every(({ wrong }) => wrong.length === 0) && foundDeadAfter * 1_000 <= FOUND_WITHIN_MS,
+    ...{ factor, offline: sum('offline'), pauses: sum('pauses'), faults: verdicts, foundDeadAfter },
+  };
 }
 
 interface Scene {
