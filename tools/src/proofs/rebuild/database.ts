@@ -1,0 +1,68 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type DatabaseRole, urlOfDatabase } from '@keyfleet/embedded';
+import { closeSql, createSql, type Sql, transaction } from '@keyfleet/postgres';
+import type { Stack } from '../../e2e/stack.js';
+import { MARKED } from './fill.js';
+
+const EVENTS = 'analytics.events';
+
+/** The URL the launcher wrote for a role. */
+export function roleUrl(stack: Stack, role: DatabaseRole): string {
+  return readFileSync(join(stack.directory, '.keyfleet/secrets', `database-${role}-url`), 'utf8').trim();
+}
+
+/** What the proof looks at behind the product's back, as its superuser. */
+export class Database {
+  readonly #sql: Sql;
+
+  constructor(stack: Stack) {
+    const { pathname } = new URL(roleUrl(stack, 'kf_worker'));
+    const url = urlOfDatabase(stack.run.postgres.url, pathname.slice(1));
+    this.#sql = createSql({ url, applicationName: 'proof', max: 2 });
+  }
+
+  close(): Promise<void> {
+    return closeSql(this.#sql, 1_000);
+  }
+
+  async positionOf(projection: string, version: number): Promise<bigint> {
+    const [row] = await this.#sql<{ position: string | null }[]>`
+      select position from projections.checkpoints where projection = ${projection} and version = ${version}`;
+    return BigInt(row?.position ?? 0);
+  }
+
+  /** Spoils the rows in use, in both tables in one transaction: a rebuild makes them new, so each row tells its version. */
+  async spoil(): Promise<void> {
+    const tables = await Promise.all(
+      [EVENTS, 'analytics.installation_events'].map((name) => this.#inUse(name)),
+    );
+    await transaction(this.#sql, async (tx) => {
+      for (const table of tables)
+        await tx`update ${tx(table)} set data = '{"mark":"old"}' where type = ${MARKED}`;
+    });
+  }
+
+  /** A number per table over all its rows, in any order; rows that were spoiled and rows after the position left out. */
+  async hashes(projection: string, version: number, upTo: bigint): Promise<Record<string, string>> {
+    const tables = await this.#sql<{ logical: string; physical: string }[]>`
+      select logical, physical from projections.tables where projection = ${projection} and version = ${version}`;
+    const hashes: Record<string, string> = {};
+    for (const { logical, physical } of tables) {
+      const timeline = projection === EVENTS;
+      const where = timeline ? `where type <> '${MARKED}' and position <= ${upTo}` : '';
+      const [row] = await this.#sql.unsafe<{ hash: string }[]>(
+        `select count(*) || ':' || coalesce(sum(hashtextextended(t::text, 0)::numeric), 0) as hash from ${physical} t ${where}`,
+      );
+      hashes[logical] = row?.hash ?? '';
+    }
+    return hashes;
+  }
+
+  async #inUse(logical: string): Promise<string> {
+    const [row] = await this.#sql<{ physical: string }[]>`
+      select physical from projections.tables where projection = ${EVENTS} and logical = ${logical} and version > 0`;
+    if (!row) throw new Error(`${logical} has no table`);
+    return row.physical;
+  }
+}

@@ -1,0 +1,40 @@
+import { appendFileSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** What one process holds, looked at from inside, right after its garbage was collected. */
+export interface Sample {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly rss: number;
+  /** Bytes that are reachable: the heap and what it holds outside. */
+  readonly live: number;
+  readonly descriptors: number;
+  readonly timers: number;
+  readonly sockets: number;
+}
+
+/** Notes a sample every so often in a file of its own, for as long as the process lives; needs `--expose-gc`. */
+export function startProbe(directory: string, everyMs: number): void {
+  const file = join(directory, `${process.pid}.jsonl`);
+  const note = (): void => appendFileSync(file, `${JSON.stringify(take())}\n`);
+  setInterval(note, everyMs).unref();
+}
+
+function take(): Sample {
+  (globalThis as { gc?: () => void }).gc?.();
+  const { rss, heapUsed, external } = process.memoryUsage();
+  const resources = process.getActiveResourcesInfo();
+  return {
+    ...{ at: Date.now(), rss, live: heapUsed + external },
+    descriptors: readdirSync('/proc/self/fd').length,
+    timers: resources.filter((name) => name === 'Timeout').length,
+    sockets: resources.filter((name) => name.startsWith('TCP')).length,
+  };
+}
+
+export function readSamples(directory: string, pid: number): Sample[] {
+  const text = readFileSync(join(directory, `${pid}.jsonl`), 'utf8');
+  // The last line may be half written.
+  const lines = text.slice(0, text.lastIndexOf('\n')).split('\n').filter(Boolean);
+  return lines.map((line) => JSON.parse(line) as Sample);
+}
