@@ -6,6 +6,8 @@ export interface LoadOptions {
   readonly headers?: Readonly<Record<string, string>>;
   readonly method?: 'GET' | 'POST';
   readonly body?: string;
+  /** PEM of the authority to believe. */
+  readonly ca?: string;
   readonly connections?: number;
   readonly seconds: number;
   /** As many as there can be, without one. */
@@ -20,7 +22,7 @@ export interface LoadResult {
 
 /** HTTP load from this process. Throws where anything but 2xx was answered: a fast refusal is no speed. */
 export async function load(options: LoadOptions): Promise<LoadResult> {
-  const { url, headers = {}, method = 'GET', body, connections = 16, seconds, perSecond } = options;
+  const { url, headers = {}, method = 'GET', body, ca, connections = 16, seconds, perSecond } = options;
   const times: number[] = [];
   const started = performance.now();
   const result = await new Promise<autocannon.Result>((resolve, reject) => {
@@ -32,6 +34,7 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
         ...(body === undefined ? {} : { body }),
         connections,
         duration: seconds,
+        ...(ca === undefined ? {} : { tlsOptions: { ca } }),
         ...(perSecond === undefined ? {} : { overallRate: perSecond }),
       },
       (error: unknown, done) => (error ? reject(error) : resolve(done)),
