@@ -10,6 +10,7 @@ import { recordBrowser } from './browser.js';
 import { FORMS, type Form, leakIn } from './forms.js';
 import type { Place } from './places.js';
 import { Scanner } from './scanner.js';
+import { recordSpans } from './spans.js';
 import { storesOf } from './stores.js';
 import { recordBroker, recordGateway } from './traffic.js';
 import { useSecret } from './use.js';
@@ -31,16 +32,19 @@ const say = (line: string) => process.stdout.write(`${line}\n`);
 async function main(): Promise<boolean> {
   say(`seed ${seed}, scale ${scale}`);
   const directory = mkdtempSync(join(tmpdir(), 'keyfleet-leak-'));
-  const stack = await Stack.start({ directory, traffic: true });
+  const spans = await recordSpans();
+  const env = { KEYFLEET_TRACING__ENDPOINT: spans.endpoint };
+  const stack = await Stack.start({ directory, traffic: true, env });
   try {
-    return await prove(stack, join(directory, '.keyfleet'));
+    return await prove(stack, join(directory, '.keyfleet'), spans.place);
   } finally {
     await stack.stop();
+    await spans.close();
     rmSync(directory, { recursive: true, force: true });
   }
 }
 
-async function prove(stack: Stack, state: string): Promise<boolean> {
+async function prove(stack: Stack, state: string, spans: Place): Promise<boolean> {
   const { run } = stack;
   const broker = await recordBroker(state, run.nats.url);
   const gateway = await recordGateway(run.gateway.url);
@@ -51,7 +55,7 @@ async function prove(stack: Stack, state: string): Promise<boolean> {
     await drained(stack);
     await browser.visit();
     await exportEverything(stack, gateway.url);
-    const places: Place[] = [broker.place, gateway.place, browser.place, ...stores.places];
+    const places: Place[] = [broker.place, gateway.place, browser.place, spans, ...stores.places];
     const plants = await plantAll(places);
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     return await judge(places, values, plants);
@@ -171,7 +175,6 @@ async function judge(
     for (const name of missed) say(`  not found: ${name}`);
     for (const hit of [...found.values].slice(0, 10)) say(`  LEAKED: ${hit}`);
   }
-  say('traces: no exporter is configured, so there is no place to search');
   const held = total.hits === 0 && total.plantsFound === total.planted && total.emptyPlaces === 0;
   say(JSON.stringify({ proof: 'leak', held, seed, scale, ...total }));
   return held;
