@@ -5,6 +5,7 @@ import { systemClock } from '@keyfleet/platform';
 import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { Databases } from './databases.js';
 import { BackupFailure, isBackupFailure } from './failure.js';
+import { leaveMetrics } from './measure.js';
 import { migrateByApp } from './migrate-app.js';
 import { BACKUP_USAGE, type Given, keyOf, lockOf, parseBackupArgs } from './options.js';
 import { findPlace } from './place.js';
@@ -49,6 +50,7 @@ async function backup(given: Given): Promise<number> {
       onProgress: progress.tell,
     });
     progress.end();
+    leaveMetrics(process.cwd(), { takenAt: head.takenAt, bytes });
     const rows = manifest.tables.reduce((sum, table) => sum + table.rows, 0);
     const hasRoot = head.files.some(({ name }) => name.startsWith('authority/root/'));
     say(`${output}: ${rows} rows, ${head.files.length} files, ${megabytes(bytes)}, as of ${head.takenAt}.`);
