@@ -1,0 +1,65 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { event, World } from './testing/world.js';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const GUIDE = readFileSync(join(ROOT, 'docs/guide/backup.md'), 'utf8');
+/** As built: `npm test` builds first, and the migrations run as a process of their own anyway. */
+const TOOL = `'${process.execPath}' '${ROOT}tools/dist/keyfleet.js'`;
+
+/** Blocks of the guide that are commands: `sh`, and `sh age` for those that need age itself. */
+function commands(language: string): string[] {
+  return [...GUIDE.matchAll(/```([a-z ]+)\n([\s\S]*?)```/g)]
+    .filter(([, found]) => found === language)
+    .flatMap(([, , text = '']) => text.trim().split('\n'));
+}
+
+const age = [process.env['KEYFLEET_TEST_AGE'] ?? '', '/usr/bin/age'].find((path) => path && existsSync(path));
+
+it('the guide’s commands do what it says, one after the other', async () => {
+  const world = await World.make();
+  symlinkSync(world.directory, join(world.directory, '.keyfleet'));
+  symlinkSync(join(ROOT, 'apps'), join(world.directory, 'apps'));
+  await world
+    .store()
+    .append(`detection-${world.installationId}`, 'no-stream', [event('DetectionResumed', {})]);
+  await world.disconnect();
+  const env = {
+    ...process.env,
+    KEYFLEET_DATABASE__STORE_URL: world.place.url('store'),
+    KEYFLEET_DATABASE__WORKER_URL: world.place.url('worker'),
+    KEYFLEET_DATABASE__IDENTITY_URL: world.place.url('identity'),
+    KEYFLEET_DATABASE__OWNER_URL: world.place.url('owner'),
+    KEYFLEET_POSTGRES_URL: world.place.url('admin'),
+  };
+  const said: string[] = [];
+  const run = (command: string) => {
+    const done = spawnSync('sh', ['-c', command.replaceAll('npm run keyfleet --', TOOL)], {
+      cwd: world.directory,
+      env,
+      encoding: 'utf8',
+    });
+    said.push(done.stderr);
+    expect(`${command}: ${done.status}, ${done.status === 0 ? '' : done.stderr}`).toBe(`${command}: 0, `);
+  };
+  for (const command of commands('sh')) run(command);
+  expect(commands('sh').length).toBeGreaterThan(5);
+  expect(said.join('\n')).toMatch(/is whole: [\s\S]*Restored: 1 events[\s\S]*Dropped .*_before_/);
+  expect(await world.databases()).toEqual([world.place.database]);
+  if (age) {
+    const [command = ''] = commands('sh age');
+    const listed = execFileSync('sh', ['-c', command.replace(/^age/, age)], {
+      cwd: world.directory,
+      encoding: 'utf8',
+    });
+    expect(listed).toContain('files/authority/ca.key');
+  }
+  await world.drop();
+}, 300_000);
+
+it('the guide shows no command with a passphrase or a key in it', () => {
+  for (const command of [...commands('sh'), ...commands('sh age')])
+    expect(command).not.toMatch(/AGE-SECRET-KEY|--passphrase[= ]/);
+});
