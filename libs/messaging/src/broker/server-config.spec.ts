@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { startFaultProxy, waitFor } from '@keyfleet/testing';
 import { type TestAgent, TestBroker } from '../testing/index.js';
 
 jest.setTimeout(60_000);
@@ -64,6 +65,30 @@ describe('the broker’s configuration', () => {
       .filter((line) => line.includes(`pid=${broker.server.pid},`));
     expect(sockets).toHaveLength(1);
     expect(sockets[0]).toContain('127.0.0.1:');
+  });
+
+  it('F2: a client that hangs keeps its share of a queue group for half a minute, not for six', async () => {
+    const proxy = await startFaultProxy({ port: broker.server.port });
+    const servers = [`tls://127.0.0.1:${proxy.port}`];
+    const [hangs, asks] = await Promise.all([broker.connectWitness(servers), broker.connectWitness()]);
+    hangs.subscribe('kf.test.share', {
+      queue: 'all',
+      callback: (_, message) => void message.respond('here'),
+    });
+    await hangs.flush();
+    expect((await asks.request('kf.test.share')).string()).toBe('here');
+    const open = () =>
+      execFileSync('ss', ['-tnpH', 'state', 'established'], { encoding: 'utf8' })
+        .split('\n')
+        .filter((line) => line.includes(`pid=${broker.server.pid},`)).length;
+    const before = open();
+    proxy.set({ mode: 'silence' });
+    const began = performance.now();
+    await waitFor(() => open() < before, { ceilingMs: 50_000, what: 'the broker letting go' });
+    expect(performance.now() - began).toBeLessThan(45_000);
+    await expect(asks.request('kf.test.share')).rejects.toThrow(/no responders/i);
+    await Promise.all([hangs.close(), asks.close()]);
+    await proxy.close();
   });
 });
 

@@ -28,6 +28,15 @@ const TLS13_SUITES = ['TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256', 
  */
 const MAX_PAYLOAD = 8 * 1024 * 1024;
 
+/**
+ * A member of a queue group that hangs keeps its share of the messages until the broker lets go of it: after the third
+ * ping without an answer, 20 to 30 s. (The broker's own default is 2 minutes, so 4 to 6.) Whoever sent something lately
+ * is not pinged, so an agent that beats costs two of these. To 2.9 a message brought to a client counts as heard from
+ * it: there, a member that hangs is pinged only once its group has been quiet for as long.
+ */
+const PING_INTERVAL = '10s';
+const UNANSWERED_PINGS = 2;
+
 const quoted = (value: string) => JSON.stringify(value);
 
 /** The whole configuration of a nats-server, as text it understands from 2.9 on. */
@@ -41,6 +50,8 @@ export function natsServerConfig(config: NatsServerConfig): string {
     ...(config.monitorPort === undefined ? [] : [`http: ${quoted(`127.0.0.1:${config.monitorPort}`)}`]),
     ...(config.portsDirectory ? [`ports_file_dir: ${quoted(config.portsDirectory)}`] : []),
     `max_payload: ${MAX_PAYLOAD}`,
+    `ping_interval: ${quoted(PING_INTERVAL)}`,
+    `ping_max: ${UNANSWERED_PINGS}`,
     'tls {',
     `  cert_file: ${quoted(config.certificateFile)}`,
     `  key_file: ${quoted(config.keyFile)}`,

@@ -147,12 +147,12 @@ export class TestBroker {
   }
 
   /** May say and hear everything in the account: the receiver by whom an effect is judged, and no wall of ours. */
-  async connectWitness() {
+  async connectWitness(servers: readonly string[] = this.servers) {
     const { seeds } = this;
     const signer = { account: publicKeyOf(seeds.account), servicesSeed: seeds.services };
     const identity = await this.#clientIdentity(await witnessCredentials(signer));
     return connectNats({
-      servers: this.servers,
+      servers,
       identity: () => identity,
       inboxPrefix: '_INBOX.witness',
       name: 'witness',
