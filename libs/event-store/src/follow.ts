@@ -7,6 +7,16 @@ export interface Look {
   readonly events: readonly RecordedEvent[];
   readonly upTo: Position;
   readonly more: boolean;
+  /** The log ends before where this look began: the store was put back to an earlier time. */
+  readonly behind?: boolean;
+}
+
+/** Who follows has seen what this store does not have any more. What comes next would be passed over in silence. */
+export class StoreBehindError extends Error {
+  constructor() {
+    super('The event store is behind what was read from it: it was put back to an earlier time.');
+    this.name = 'StoreBehindError';
+  }
 }
 
 export interface Followed {
@@ -35,6 +45,7 @@ export async function* follow(followed: Followed): AsyncGenerator<readonly Subsc
     const since = wakeups.version;
     const look = await lookPatiently(followed, after);
     if (!look) return;
+    if (look.behind) throw new StoreBehindError();
     const hasNews = look.upTo !== after;
     const tooSoon = look.events.length === 0 && !look.more && started - lastYield < BETWEEN_MARKS_MS;
     if (hasNews && !tooSoon) {

@@ -123,6 +123,8 @@ export interface EventStore {
   /**
    * Everything after `after`, then what comes, in batches of what is at hand. Nothing is read ahead of a consumer
    * that is busy. An outage of the store only makes it wait; it ends by `signal`, `close` or the consumer's `break`.
+   * It throws where the store ends before `after`, or before what it has yielded: then the store was put back to an
+   * earlier time, and whoever follows has to begin again from a place of its own that was put back too.
    */
   subscribe(options: SubscribeOptions): AsyncIterable<readonly SubscriptionItem[]>;
   /** Position of the newest event there ever was, removed or not; the beginning where there was none. */

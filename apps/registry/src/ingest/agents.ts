@@ -81,6 +81,8 @@ export class StoredAgents implements AgentDirectory {
   async #refresh(): Promise<void> {
     const asked = this.#clock.monotonic();
     const head = await this.#store.headPosition();
+    if (this.#seenUpTo !== undefined && this.#store.comparePositions(head, this.#seenUpTo) < 0)
+      this.#forget();
     this.#seenUpTo ??= head;
     while (this.#store.comparePositions(this.#seenUpTo, head) < 0) {
       const page = await this.#store.readAll({
@@ -92,6 +94,12 @@ export class StoredAgents implements AgentDirectory {
       this.#seenUpTo = page.upTo;
     }
     this.#freshAt = asked;
+  }
+
+  /** The store was put back to an earlier time: what is remembered may not have happened. */
+  #forget(): void {
+    this.#records.clear();
+    this.#seenUpTo = undefined;
   }
 
   #follow(event: RecordedEvent): void {

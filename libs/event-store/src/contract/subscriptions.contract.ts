@@ -11,11 +11,13 @@ export function subscriptionContract(open: () => EventStoreFixture): void {
     collectors.push(collector);
     return collector;
   };
-  afterEach(async () => {
-    await Promise.all(collectors.splice(0).map((collector) => collector.stop()));
-  });
 
   describe('subscribe', () => {
+    // In here, so that they end before the fixture is emptied.
+    afterEach(async () => {
+      await Promise.all(collectors.splice(0).map((collector) => collector.stop()));
+    });
+
     it('gives what there is and then what comes, from this client and from another', async () => {
       const [before, mine, theirs] = [events(3), events(2), events(2)];
       await store().append('agent-1', 'no-stream', before);

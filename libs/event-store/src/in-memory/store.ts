@@ -151,7 +151,7 @@ export class InMemoryEventStore implements EventStore {
       more = upTo < this.#head;
       break;
     }
-    return { events: events.map(recorded), upTo: String(upTo), more };
+    return { events: events.map(recorded), upTo: String(upTo), more, behind: this.#head < Number(after) };
   }
 
   subscribe(options: SubscribeOptions): AsyncIterable<readonly SubscriptionItem[]> {

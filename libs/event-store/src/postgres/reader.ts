@@ -1,6 +1,6 @@
 import type { Look } from '../follow.js';
 import type { EventFilter, Position, ReadStreamOptions, RecordedEvent } from '../port.js';
-import { laterCount } from '../position.js';
+import { compareCounts, laterCount } from '../position.js';
 import type { Link } from './link.js';
 import { COLUMNS, type EventRow, recordedFrom } from './rows.js';
 
@@ -88,7 +88,7 @@ export class Reader {
     const events = rows.filter(isEvent).map(recordedFrom);
     const looked = events.length === limit ? (events.at(-1) as RecordedEvent).position : upto;
     const upTo = laterCount(after, looked);
-    return { events, upTo, more: upTo !== laterCount(upTo, head) };
+    return { events, upTo, more: upTo !== laterCount(upTo, head), behind: compareCounts(head, after) < 0 };
   }
 
   async stream(stream: string, options: ReadStreamOptions): Promise<RecordedEvent[]> {
