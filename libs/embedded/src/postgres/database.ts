@@ -1,4 +1,5 @@
 import postgres from 'postgres';
+import { scramVerifier } from './scram.js';
 
 export interface DatabaseOptions {
   /** Copied whole; nobody may be connected to it meanwhile. */
@@ -41,10 +42,10 @@ export async function createRoles(
     for (const [role, password] of Object.entries(passwords)) {
       const [found] = await sql`select 1 from pg_roles where rolname = ${role}`;
       if (!found) await sql`create role ${sql(role)}`;
-      // A role's password can only stand in the statement; it is written as a literal by the server itself.
+      // It can only stand in the statement, and statements may be logged: so what stands there is no password.
       const [row] = await sql`
         select format('alter role %I login nosuperuser nobypassrls nocreaterole nocreatedb noreplication password %L',
-                      ${role}::text, ${password}::text) as statement`;
+                      ${role}::text, ${scramVerifier(password)}::text) as statement`;
       await sql.unsafe(String(row?.statement));
     }
   });
