@@ -1,6 +1,6 @@
 import { type Clock, toTimestamp } from '@keyfleet/kernel';
 import type { Logger } from '@keyfleet/platform';
-import { type Coverage, type PauseReason, TOLERANCE_MS } from '@keyfleet/registry/liveness';
+import { type Coverage, type PauseReason, TOLERANCE_MS, WATCH_INTERVAL_MS } from '@keyfleet/registry/liveness';
 import type { DetectionReading, LivenessMetrics } from './metrics.js';
 
 export interface StatusOptions {
@@ -41,7 +41,7 @@ export class DetectionStatus {
   }
 
   get covered(): boolean {
-    const fresh = this.#options.clock.monotonic() - this.#lookedAt <= 2 * TOLERANCE_MS;
+    const fresh = this.#options.clock.monotonic() - this.#lookedAt <= TOLERANCE_MS + WATCH_INTERVAL_MS;
     return fresh && !this.#failed && (this.#coverage?.watching ?? false);
   }
 

@@ -36,37 +36,42 @@ export function cpuSeconds(pid: number): number {
   return familyOf(pid).reduce((sum, one) => sum + (statOf(one)[0]?.ticks ?? 0) / TICKS_PER_SECOND, 0);
 }
 
-/** Shares of one core, by name, between two looks. */
+type Named = Readonly<Record<string, readonly number[]>>;
+
+/** Shares of one core, by name, since it was made or last asked. */
 export class CpuMeter {
-  readonly #pids: () => Readonly<Record<string, readonly number[]>>;
+  readonly #pids: () => Named;
   #at = performance.now();
-  #used: Record<string, number>;
+  #known = new Map<number, number>();
+  #used: Record<string, number> = {};
 
   /** `pids` is asked at each look: a process that came back has another. */
-  constructor(pids: () => Readonly<Record<string, readonly number[]>>) {
+  constructor(pids: () => Named) {
     this.#pids = pids;
-    this.#used = this.#look();
+    this.look();
+    this.#used = {};
   }
 
-  /** Since the last call. What a process that ended meanwhile had used is not in it. */
+  /** What a process uses between the last look and its end is missing, so where some may end, look often. */
+  look(): void {
+    const known = new Map<number, number>();
+    for (const [name, pids] of Object.entries(this.#pids()))
+      for (const pid of pids) {
+        const used = cpuSeconds(pid);
+        known.set(pid, used);
+        this.#used[name] = (this.#used[name] ?? 0) + Math.max(0, used - (this.#known.get(pid) ?? 0));
+      }
+    this.#known = known;
+  }
+
   shares(): Readonly<Record<string, number>> {
-    const [used, at] = [this.#look(), performance.now()];
-    const seconds = (at - this.#at) / 1_000;
-    const shares = Object.entries(used).map(([name, now]) => {
-      const share = Math.max(now - (this.#used[name] ?? 0), 0) / seconds;
-      return [name, Math.round(share * 1_000) / 1_000] as const;
-    });
-    [this.#used, this.#at] = [used, at];
-    return Object.fromEntries(shares);
-  }
-
-  #look(): Record<string, number> {
-    return Object.fromEntries(
-      Object.entries(this.#pids()).map(([name, pids]) => [
-        name,
-        pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0),
-      ]),
+    this.look();
+    const seconds = (performance.now() - this.#at) / 1_000;
+    const shares = Object.entries(this.#used).map(
+      ([name, used]) => [name, Math.round((used * 1_000) / seconds) / 1_000] as const,
     );
+    [this.#used, this.#at] = [{}, performance.now()];
+    return Object.fromEntries(shares);
   }
 }
 

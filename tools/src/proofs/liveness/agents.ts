@@ -47,15 +47,18 @@ export interface MintOptions {
 export class ProofAgents {
   readonly ids: readonly string[];
   readonly #child: ChildProcess;
-  readonly #waiting = new Map<number, (at: number) => void>();
+  readonly #waiting = new Map<number, { resolve(at: number): void; reject(error: Error): void }>();
   #last = 0;
 
   private constructor(ids: readonly string[], child: ChildProcess) {
     this.ids = ids;
     this.#child = child;
     child.on('message', ({ id, at }: { id: number; at: number }) => {
-      this.#waiting.get(id)?.(at);
+      this.#waiting.get(id)?.resolve(at);
       this.#waiting.delete(id);
+    });
+    child.once('exit', () => {
+      for (const { reject } of this.#waiting.values()) reject(new Error('The process of the agents ended.'));
     });
   }
 
@@ -116,8 +119,7 @@ export class ProofAgents {
     this.#last += 1;
     const command: AgentsCommand = { id: this.#last, kind, indexes };
     return new Promise((resolve, reject) => {
-      this.#waiting.set(command.id, resolve);
-      this.#child.once('exit', () => reject(new Error('The process of the agents ended.')));
+      this.#waiting.set(command.id, { resolve, reject });
       this.#child.send(command);
     });
   }

@@ -1,4 +1,7 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { runProof } from '../run-proof.js';
+import { measureGrowth } from './growth.js';
 import { proveLiveness } from './proof.js';
 
 /** Ten seconds of tolerance are then two real ones. */
@@ -10,14 +13,36 @@ const LASTS_MS = 1_800_000;
 /** Long enough for a death, its report, and what befalls the registries in between. */
 const LEAST_MS = 720_000;
 
-/** `npm run proof:liveness`: every dead agent is reported once and in time, and nobody else. */
+/** Whose beats the harness sends, each size ten times the one before. */
+const GROWTH = [1_000, 10_000, 100_000];
+const STEADY_SECONDS = 30;
+const CPU_SHARE_AT_FULL_SIZE = 0.25;
+/** One sweep in five seconds may take no more than a hundredth of them. */
+const MOST_SWEEP_MS = 50;
+
+/** `npm run proof:liveness`: every dead agent is reported once and in time, and nobody else; and it costs little. */
 await runProof('liveness', async ({ directory, random, say, scale, scaled }) => {
+  const detection = join(directory, 'detection');
+  mkdirSync(detection);
   const result = await proveLiveness({
-    ...{ directory, random, say },
+    ...{ directory: detection, random, say },
     factor: FACTOR,
     agents: scaled(AGENTS),
     kills: scaled(KILLS),
     lastsMs: Math.max(LEAST_MS, LASTS_MS * Math.min(1, scale)),
   });
-  return { ...result };
+  say(JSON.stringify(result));
+  const grown = join(directory, 'growth');
+  mkdirSync(grown);
+  const growth = await measureGrowth({
+    ...{ directory: grown, say },
+    sizes: GROWTH.map(scaled),
+    steadySeconds: STEADY_SECONDS,
+  });
+  const [, before, last] = growth;
+  const isFlat =
+    (last?.sweepMs ?? Number.NaN) <= MOST_SWEEP_MS &&
+    (last?.cpu['registry'] ?? Number.NaN) < CPU_SHARE_AT_FULL_SIZE &&
+    (last?.beatsPerSecond ?? 0) * 2 >= (before?.beatsPerSecond ?? Number.NaN);
+  return { ...result, held: result.held && isFlat, growth };
 });

@@ -122,6 +122,7 @@ async function run(
     if (back.length > 0) await agents.connect(back.map(({ index }) => index));
     for (const mishap of due(mishaps, passed)) mishap.happen();
     await world.pass(TICK_MS);
+    meter.look();
   }
   const cpu = meter.shares();
   say(`${deaths.length} agents died; cpu ${JSON.stringify(cpu)}`);
@@ -141,7 +142,7 @@ async function run(
 }
 
 function held({ missed, doubled, false: wrong, latency, covered }: DetectionVerdict): boolean {
-  const inTime = [latency, covered].every(({ p99, max }) => p99 <= P99_SECONDS && max <= MOST_SECONDS);
+  const inTime = latency.p99 <= P99_SECONDS && Math.max(latency.max, covered.max) <= MOST_SECONDS;
   return missed === 0 && doubled === 0 && wrong === 0 && inTime;
 }
 
