@@ -4,6 +4,7 @@ import { writePrivate } from '@keyfleet/embedded';
 import { systemClock } from '@keyfleet/platform';
 import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { Databases } from './databases.js';
+import { declareRestore } from './declare.js';
 import { BackupFailure, isBackupFailure } from './failure.js';
 import { leaveMetrics } from './measure.js';
 import { migrateByApp } from './migrate-app.js';
@@ -22,8 +23,7 @@ export async function backupCommand(what: 'backup' | 'restore', argv: readonly s
       process.stdout.write(`${BACKUP_USAGE}\n`);
       return 0;
     }
-    if (what === 'restore')
-      return await (given['drop-previous'] ? dropPrevious(given) : restoreIt(given, positionals));
+    if (what === 'restore') return await restoring(given, positionals);
     const [sub, file] = positionals;
     if (sub === undefined) return await backup(given);
     if (sub === 'key') return await makeKey(given);
@@ -34,6 +34,11 @@ export async function backupCommand(what: 'backup' | 'restore', argv: readonly s
     say(`${error.code}: ${error.message}\n${error.remedy}`);
     return error.exitCode;
   }
+}
+
+function restoring(given: Given, positionals: readonly string[]): Promise<number> {
+  if (given['drop-previous']) return dropPrevious(given);
+  return given.declare === undefined ? restoreIt(given, positionals) : declare(given.declare);
 }
 
 async function backup(given: Given): Promise<number> {
@@ -121,6 +126,12 @@ async function restoreIt(given: Given, [file]: readonly string[]): Promise<numbe
   } finally {
     await place.close();
   }
+}
+
+async function declare(takenAt: string): Promise<number> {
+  await declareRestore({ root: process.cwd(), env: process.env, clock: systemClock, takenAt, say });
+  say('It is written down: agents enrolled since that moment are taken back.');
+  return 0;
 }
 
 async function dropPrevious(given: Given): Promise<number> {

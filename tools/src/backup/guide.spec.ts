@@ -48,6 +48,10 @@ it('the guide’s commands do what it says, one after the other', async () => {
   expect(commands('sh').length).toBeGreaterThan(5);
   expect(said.join('\n')).toMatch(/is whole: [\s\S]*Restored: 1 events[\s\S]*Dropped .*_before_/);
   expect(await world.databases()).toEqual([world.place.database]);
+  for (const command of commands('sh other')) run(command);
+  const told = await world.store().readStream(`installation-${world.installationId}`);
+  expect(told.map(({ data }) => (data as { takenAt: string }).takenAt)[1]).toBe('2026-01-31T12:00:00.000Z');
+  await world.disconnect();
   if (age) {
     const [command = ''] = commands('sh age');
     const listed = execFileSync('sh', ['-c', command.replace(/^age/, age)], {

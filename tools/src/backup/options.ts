@@ -16,6 +16,7 @@ npm run keyfleet -- backup verify FILE (--identity FILE | --passphrase-file FILE
 npm run keyfleet -- backup key --output FILE
 npm run keyfleet -- restore FILE (--identity FILE | --passphrase-file FILE | --passphrase) [options]
 npm run keyfleet -- restore --drop-previous
+npm run keyfleet -- restore --declare TIME
 
   --recipient age1…       who may open it; may be given more than once
   --recipients-file FILE  the same, one per line
@@ -25,6 +26,7 @@ npm run keyfleet -- restore --drop-previous
   --replace-installation  (restore) what is here is another installation and becomes this one
   --revoke-api-tokens     (restore) end every API token: some may have been revoked after the backup
   --drop-previous         (restore) drop the databases earlier restores have kept
+  --declare TIME          (restore) the stores were put back by other means, as of this moment
   --json                  the result as one JSON object on standard output
 
 Keyfleet may run while a backup is taken; it is to be stopped while one is restored. Agents may stay as they are.
@@ -42,6 +44,7 @@ const OPTIONS = {
   'replace-installation': { type: 'boolean', default: false },
   'revoke-api-tokens': { type: 'boolean', default: false },
   'drop-previous': { type: 'boolean', default: false },
+  declare: { type: 'string' },
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
 } as const;

@@ -25,7 +25,7 @@ export interface Place {
 /** Of the secrets, what a restored installation cannot make anew: cursors given out, and how to sign in. */
 export const SECRETS = ['cursor-secret', 'admin-password'] as const;
 
-type Environment = Readonly<Record<string, string | undefined>>;
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** An installation named by the settings of its services; else the one `npm start` made in this folder. */
 export async function findPlace(options: {
@@ -41,7 +41,7 @@ export async function findPlace(options: {
   return embeddedPlace(options);
 }
 
-function setting(env: Environment, name: string): string | undefined {
+export function setting(env: Environment, name: string): string | undefined {
   const file = env[`${name}_FILE`];
   return file ? readFileSync(file, 'utf8').trim() : env[name];
 }

@@ -1,14 +1,11 @@
-import { ControlPlaneRestored, make } from '@keyfleet/contracts/events';
 import { urlOfDatabase } from '@keyfleet/embedded';
-import type { EventStore } from '@keyfleet/event-store';
 import { createPostgresEventStore } from '@keyfleet/event-store/postgres';
 import { type Clock, toTimestamp } from '@keyfleet/kernel';
-import { newId } from '@keyfleet/platform';
 import { closeSql } from '@keyfleet/postgres';
 import { type Checked, checkLoaded } from './check.js';
 import type { Key } from './crypt.js';
 import { Databases, restoringName } from './databases.js';
-import { type CarriedOver, carryOver, livingTokens, RESTORER, revokeTokens } from './endings.js';
+import { type CarriedOver, carryOver, livingTokens, revokeTokens } from './endings.js';
 import { BackupFailure } from './failure.js';
 import { type FilePlan, installationHere, planFiles, writeFiles } from './files.js';
 import type { BackupHead } from './format.js';
@@ -16,6 +13,7 @@ import { Loader } from './load.js';
 import type { Place } from './place.js';
 import { type BackupRead, type BackupSink, readBackup, sinkCause } from './read.js';
 import { rebuildFirst } from './rebuild.js';
+import { recordRestore } from './record.js';
 import { openPool } from './snapshot.js';
 
 /** Brings a database to a release: the one of the backup where `upTo` is given, else the newest of this build. */
@@ -187,16 +185,6 @@ async function beginEra(beside: Place): Promise<void> {
   } finally {
     await closeSql(owner);
   }
-}
-
-async function recordRestore(store: EventStore, head: BackupHead, at: string): Promise<void> {
-  const stream = `installation-${head.installationId}`;
-  const fact = make(ControlPlaneRestored, { takenAt: head.takenAt, position: head.position });
-  const revision = await store.streamRevision(stream);
-  const event = { ...fact, id: newId('evt'), metadata: { orgId: null, actor: RESTORER, at } };
-  const result = await store.append(stream, revision ?? 'no-stream', [event]);
-  if (result.outcome === 'conflict')
-    throw new BackupFailure('restore.check-failed', 'The restored store is in use.');
 }
 
 /** Everything is ready: the names change at once, then the files are put where none are. */

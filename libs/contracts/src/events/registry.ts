@@ -150,7 +150,7 @@ export const DetectionResumed = defineEvent(
 export const ControlPlaneRestored = defineEvent(
   'ControlPlaneRestored',
   1,
-  z.strictObject({ takenAt: open(timestamp), position: open(z.string().regex(/^\d{1,19}$/)) }),
+  z.strictObject({ takenAt: open(timestamp), position: open(z.string().regex(/^[0-9A-Za-z:/-]{1,64}$/)) }),
 );
 
 // Stream group-<grp id>
