@@ -16,6 +16,8 @@ export interface CrowdOptions {
 export const CROWD_ORG = 'acme';
 const SCRIPT = join(process.cwd(), 'apps/agent/dist/simulator/main.js');
 const ADDED_PER_SECOND = 20;
+/** A store that is put back needs what they sent before. */
+const DROP_NOTHING = Number.MAX_SAFE_INTEGER;
 /** Of what is to be journaled, so that it keeps pace with the kills. */
 export const STEPS = 50;
 

@@ -2,10 +2,10 @@ import { runProof } from '../run-proof.js';
 import { Crowd } from './crowd.js';
 import { proveNoLoss } from './proof.js';
 
-/** At scale 1: of 1,000,000 entries real agents carry a fifth, through a vault on disk each. */
+/** At scale 1: of 1,000,000 entries real agents carry half, through a vault on disk each. */
 const KILLS = 1_000;
 const ENTRIES = 1_000_000;
-const REAL = { agents: 6, share: 0.2 };
+const REAL = { agents: 6, share: 0.5 };
 const SIMULATED = 100;
 const KILL_EVERY_MS = 2_500;
 const DISTURB_EVERY_MS = 15_000;
