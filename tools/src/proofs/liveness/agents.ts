@@ -7,6 +7,7 @@ import type { EventStore, StreamAppend } from '@keyfleet/event-store';
 import { agentUserJwt, type BrokerIdentity } from '@keyfleet/messaging';
 import { newId } from '@keyfleet/platform';
 import { BrokerAccess } from '../broker/broker-access.js';
+import type { Mortals } from './mortals.js';
 
 const HOUR = 3_600_000;
 const ENROL_AT_ONCE = 1_000;
@@ -44,7 +45,8 @@ export interface MintOptions {
  * Agents enrolled by the harness itself, with the installation's own keys: each has its own connection and credential,
  * and a heart. Killing one closes its socket, as the system does for a process that dies.
  */
-export class ProofAgents {
+export class ProofAgents implements Mortals {
+  readonly kind = 'hearts';
   readonly ids: readonly string[];
   readonly #child: ChildProcess;
   readonly #waiting = new Map<number, { resolve(at: number): void; reject(error: Error): void }>();
@@ -101,17 +103,22 @@ export class ProofAgents {
     return this.#child.pid ?? 0;
   }
 
-  /** Resolves when each of these is connected and has beaten. */
-  connect(indexes: readonly number[]): Promise<number> {
-    return this.#tell('connect', indexes);
+  async connectFirst(): Promise<void> {
+    await this.#tell(
+      'connect',
+      this.ids.map((_, index) => index),
+    );
   }
 
-  /** Resolves with when they were dead, in real time. */
+  async revive(indexes: readonly number[]): Promise<void> {
+    await this.#tell('connect', indexes);
+  }
+
   kill(indexes: readonly number[]): Promise<number> {
     return this.#tell('die', indexes);
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#child.kill('SIGKILL');
   }
 

@@ -34,7 +34,14 @@ describe('the judge of detection', () => {
 /** The proof itself is `npm run proof:liveness`; this keeps it working, small. */
 it('F1, F4: every dead agent is reported once, though one registry pauses and two are killed', async () => {
   const result = await proveLiveness({
-    ...{ directory: temporaryDirectory('liveness'), factor: 6, agents: 30, kills: 6, lastsMs: 320_000 },
+    ...{
+      directory: temporaryDirectory('liveness'),
+      factor: 6,
+      kind: 'hearts',
+      agents: 30,
+      kills: 6,
+      lastsMs: 320_000,
+    },
     ...{ random: seeded(11), say: () => {} },
   });
   expect(result).toMatchObject({ killed: 6, reported: 6, missed: 0, doubled: 0, false: 0, back: 6 });

@@ -1,8 +1,9 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { runProof } from '../run-proof.js';
-import { measureGrowth } from './growth.js';
+import { type GrowthFigure, measureGrowth } from './growth.js';
 import { proveLiveness } from './proof.js';
+import { SIMULATOR } from './simulated.js';
 
 /** Ten seconds of tolerance are then two real ones. */
 const FACTOR = 5;
@@ -27,6 +28,7 @@ await runProof('liveness', async ({ directory, random, say, scale, scaled }) => 
   const result = await proveLiveness({
     ...{ directory: detection, random, say },
     factor: FACTOR,
+    kind: existsSync(SIMULATOR) ? 'simulator' : 'hearts',
     agents: scaled(AGENTS),
     kills: scaled(KILLS),
     lastsMs: Math.max(LEAST_MS, LASTS_MS * Math.min(1, scale)),
@@ -39,10 +41,12 @@ await runProof('liveness', async ({ directory, random, say, scale, scaled }) => 
     sizes: GROWTH.map(scaled),
     steadySeconds: STEADY_SECONDS,
   });
-  const [, before, last] = growth;
-  const isFlat =
-    (last?.sweepMs ?? Number.NaN) <= MOST_SWEEP_MS &&
-    (last?.cpu['registry'] ?? Number.NaN) < CPU_SHARE_AT_FULL_SIZE &&
-    (last?.beatsPerSecond ?? 0) * 2 >= (before?.beatsPerSecond ?? Number.NaN);
-  return { ...result, held: result.held && isFlat, growth };
+  return { ...result, held: result.held && isFlat(growth), growth };
 });
+
+function isFlat([, before, last]: readonly GrowthFigure[]): boolean {
+  if (!before || !last) return false;
+  const { sweepMs, cpu, beatsPerSecond } = last;
+  const isCheap = sweepMs <= MOST_SWEEP_MS && (cpu['registry'] ?? 1) < CPU_SHARE_AT_FULL_SIZE;
+  return isCheap && beatsPerSecond * 2 >= before.beatsPerSecond;
+}

@@ -4,11 +4,15 @@ import { CpuMeter } from '../detection/processes.js';
 import { DetectionWorld } from '../detection/world.js';
 import { ProofAgents } from './agents.js';
 import { type Blind, type Death, type DetectionVerdict, judgeDetection } from './judge.js';
+import type { Mortals } from './mortals.js';
+import { SimulatedAgents } from './simulated.js';
 
 export interface LivenessOptions {
   readonly directory: string;
   readonly factor: number;
   readonly agents: number;
+  /** Who they are: with the real link, or only with a heart. */
+  readonly kind: Mortals['kind'];
   readonly kills: number;
   /** Of test time. */
   readonly lastsMs: number;
@@ -20,6 +24,7 @@ export interface LivenessResult extends DetectionVerdict {
   readonly held: boolean;
   readonly factor: number;
   readonly agents: number;
+  readonly kind: Mortals['kind'];
   /** Agents that came back after their death and were told so. */
   readonly back: number;
   readonly pauses: number;
@@ -39,42 +44,50 @@ const MS_PER_RECONNECTING_AGENT = 5;
 
 /** Kills agents at random while registries are paused and killed, and compares who was reported with who was dead. */
 export async function proveLiveness(options: LivenessOptions): Promise<LivenessResult> {
-  const { directory, factor, agents: count, say } = options;
+  const { directory, factor, say } = options;
   const world = await DetectionWorld.start({ directory, factor, agents: 0 });
-  let agents: ProofAgents | undefined;
+  let agents: Mortals | undefined;
   try {
-    const { nats, orgs } = world.stack.run;
-    agents = await ProofAgents.enrol({
-      ...{ directory, count, factor, store: world.store, natsUrl: nats.url },
-      orgIds: orgs.map(({ id }) => id),
-      reconnectWindowMs: world.real(Math.min(120_000, Math.max(5_000, count * MS_PER_RECONNECTING_AGENT))),
-    });
-    say(`${count} agents enrolled, test time ${factor} times faster`);
+    agents = await enrol(world, options);
+    say(`${agents.ids.length} agents (${agents.kind}) enrolled, test time ${factor} times faster`);
     await comeUp(world, agents, say);
     return await run(world, agents, options);
   } finally {
-    agents?.close();
+    await agents?.close();
     await world.close();
   }
 }
 
-async function comeUp(
+function enrol(
   world: DetectionWorld,
-  agents: ProofAgents,
-  say: (line: string) => void,
-): Promise<void> {
-  const all = agents.ids.map((_, index) => index);
+  { directory, factor, agents: count, kind, random }: LivenessOptions,
+): Promise<Mortals> {
+  const { stack, client, store } = world;
+  if (kind === 'simulator')
+    return SimulatedAgents.enrol({
+      ...{ stack, client, directory, count, factor },
+      seed: Math.floor(random() * 2 ** 32).toString(16),
+    });
+  const { nats, orgs } = stack.run;
+  return ProofAgents.enrol({
+    ...{ directory, count, factor, store, natsUrl: nats.url, orgIds: orgs.map(({ id }) => id) },
+    reconnectWindowMs: world.real(Math.min(120_000, Math.max(5_000, count * MS_PER_RECONNECTING_AGENT))),
+  });
+}
+
+async function comeUp(world: DetectionWorld, agents: Mortals, say: (line: string) => void): Promise<void> {
   const began = performance.now();
-  await agents.connect(all);
-  say(`all connected, ${Math.round((all.length * 1_000) / (performance.now() - began))} a second`);
+  await agents.connectFirst();
+  say(`all connected, ${Math.round((agents.ids.length * 1_000) / (performance.now() - began))} a second`);
   const known = new Set<string>();
   const isKnown = async (): Promise<boolean> => {
     for (const { data } of await world.facts(['AgentCameOnline']))
       known.add((data as { agentId: string }).agentId);
-    return known.size >= all.length;
+    // Reading the whole log is no poll to repeat every few milliseconds.
+    await delay(1_000);
+    return known.size >= agents.ids.length;
   };
-  // Reading the whole log is no poll to repeat every few milliseconds.
-  await waitFor(async () => (await isKnown()) || (await delay(1_000), false), { ceilingMs: 120_000 });
+  await waitFor(isKnown, { ceilingMs: 120_000, what: 'every agent online' });
   await waitFor(() => world.covered(), { ceilingMs: 60_000, what: 'detection' });
   say('all online');
 }
@@ -100,7 +113,7 @@ function plan({ agents, kills, lastsMs, random }: LivenessOptions): Plan[] {
 
 async function run(
   world: DetectionWorld,
-  agents: ProofAgents,
+  agents: Mortals,
   options: LivenessOptions,
 ): Promise<LivenessResult> {
   const { lastsMs, say } = options;
@@ -119,14 +132,14 @@ async function run(
       revivals.push(...dying.map((index) => ({ index, killAt: passed + DEAD_MS })));
     }
     const back = due(revivals, passed);
-    if (back.length > 0) await agents.connect(back.map(({ index }) => index));
+    if (back.length > 0) await agents.revive(back.map(({ index }) => index));
     for (const mishap of due(mishaps, passed)) mishap.happen();
     await world.pass(TICK_MS);
     meter.look();
   }
   const cpu = meter.shares();
   say(`${deaths.length} agents died; cpu ${JSON.stringify(cpu)}`);
-  await agents.connect(revivals.map(({ index }) => index));
+  await agents.revive(revivals.map(({ index }) => index));
   await waitFor(async () => (await reportsOf(world, before)).length >= deaths.length, {
     ceilingMs: world.real(SETTLED_MS),
   }).catch(() => undefined);
@@ -137,7 +150,7 @@ async function run(
   return {
     held: held(verdict) && back === deaths.length,
     ...verdict,
-    ...{ factor: options.factor, agents: options.agents, back, pauses: blind.length, cpu },
+    ...{ factor: options.factor, agents: options.agents, kind: agents.kind, back, pauses: blind.length, cpu },
   };
 }
 
