@@ -6,6 +6,8 @@ export interface SimulatorSettings {
   readonly seed: string;
   /** Holds one folder per agent with its identity, as a real agent's disk would; kept over a restart. */
   readonly directory: string;
+  /** Each agent drops its acknowledged entries whenever it has so many; 200 by default. A store that is put back needs them. */
+  readonly pruneAt?: number;
 }
 
 /** A choice of agents: by index (in the order they were added, from 0), or everybody. */
@@ -30,7 +32,7 @@ export type SimulatorCommand =
   | { readonly kind: 'speak'; readonly agents: AgentChoice }
   /** Goes away and comes back over and over, with this period, until `speak`. */
   | { readonly kind: 'flap'; readonly agents: AgentChoice; readonly periodMs: number }
-  /** A second process with a copy of the disk. */
+  /** A second process with a copy of the disk; it is one agent more, at the end of the list. */
   | { readonly kind: 'clone'; readonly agents: AgentChoice }
   /** Keeps an image of the disk, journal and identity, to be put back later. */
   | { readonly kind: 'image'; readonly agents: AgentChoice }
@@ -38,7 +40,7 @@ export type SimulatorCommand =
   | { readonly kind: 'rollback'; readonly agents: AgentChoice }
   /** Its wall clock is off by so much. */
   | { readonly kind: 'skew'; readonly agents: AgentChoice; readonly ms: number }
-  /** Journals so many entries at each, spread over the time; answered when they are journaled (not acknowledged). */
+  /** Journals so many entries at each, spread over the time (of the agents' pace), by those that live; answered when they are journaled (not acknowledged). */
   | {
       readonly kind: 'journal';
       readonly agents: AgentChoice;
@@ -77,6 +79,8 @@ export interface SimulatorReport {
   /** Of the simulator itself, since its start. */
   readonly cpuSeconds: number;
   readonly rssBytes: number;
+  /** Of everything that came to nothing, attempts to connect among them: the machine's word for why, and how often. */
+  readonly reasons: Readonly<Record<string, number>>;
 }
 
 export interface SimulatorRequest {

@@ -146,22 +146,4 @@ export const MUTANTS: readonly Mutant[] = [
     weights: { 'agent-older': 1 },
     caughtBy: ['duplicated'],
   },
-  {
-    name: 'confirmed-before-commit',
-    mistake: 'an agent confirms a write before its vault has committed it',
-    patches: [
-      {
-        file: 'apps/agent/src/storage/sqlite/group.ts',
-        find: '      this.#waiting.push({ change, resolve, reject });\n      this.#schedule();',
-        put: '      this.#waiting.push({ change, resolve: () => {}, reject });\n      resolve();\n      this.#schedule();',
-      },
-      {
-        file: 'apps/agent/src/storage/sqlite/group.ts',
-        find: '    setImmediate(() => {\n      this.#scheduled = false;\n      this.#flush();\n    });',
-        put: '    setTimeout(() => {\n      this.#scheduled = false;\n      this.#flush();\n    }, 50);',
-      },
-    ],
-    weights: { agent: 1 },
-    caughtBy: ['unrecorded'],
-  },
 ];

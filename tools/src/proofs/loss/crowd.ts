@@ -45,6 +45,7 @@ export class Crowd {
       directory,
       seed,
       controlPlaneUrl: stack.run.gateway.url,
+      pruneAt: DROP_NOTHING,
     });
     await simulator.tell({ kind: 'add', agents, enrolmentToken: token, perSecond: ADDED_PER_SECOND });
     return new Crowd(simulator);

@@ -1,6 +1,6 @@
 import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { acknowledgedOnDisk, pendingOnDisk, readJournal, type Watermark } from './agent-disk.js';
+import { pendingOnDisk, readJournal } from './agent-disk.js';
 import { prepare, putBack, takeImage } from './images.js';
 import type { Ledger } from './ledger.js';
 import type { Place, Unit } from './place.js';
@@ -25,8 +25,8 @@ export class Killer {
   readonly #options: KillerOptions;
   /** Grows when PostgreSQL was put back: what was true of the store before need not be true now. */
   #generation = 0;
-  /** How far agents believed to be committed when the store was put back. */
-  readonly #promised = new Map<string, Watermark>();
+  /** Agents that have not been seen to agree with the store since it was put back. */
+  readonly #outdated = new Set<string>();
 
   constructor(options: KillerOptions) {
     this.#options = options;
@@ -49,16 +49,17 @@ export class Killer {
   }
 
   #hasSentAgain(name: string): boolean {
-    const directory = this.#options.place.agentDirectory(name);
-    if (!this.#promised.has(name)) return true;
-    return !this.isOutdated(name, acknowledgedOnDisk(directory)) && pendingOnDisk(directory) <= FEW;
+    return !this.#outdated.has(name) && pendingOnDisk(this.#options.place.agentDirectory(name)) <= FEW;
   }
 
-  /** A watermark from before the store was put back: its agent has not heard of that yet. */
-  isOutdated(name: string, at: Watermark | undefined): boolean {
-    const promised = this.#promised.get(name);
-    if (!promised || !at) return false;
-    return at.epoch < promised.epoch || (at.epoch === promised.epoch && at.seq <= promised.seq);
+  /** What it believes is from before the store was put back: it has not heard of that yet. */
+  isOutdated(name: string): boolean {
+    return this.#outdated.has(name);
+  }
+
+  /** The store has what the agent believes. */
+  agrees(name: string): void {
+    this.#outdated.delete(name);
   }
 
   #unitOf({ target, lot }: Kill): Unit {
@@ -119,17 +120,12 @@ export class Killer {
         return cpSync(this.#image('claims'), claims, { recursive: true });
       case 'postgres-older':
         this.#generation += 1;
-        for (const { name } of place.agents) this.#promise(name);
+        for (const { name } of place.agents) this.#outdated.add(name);
         return putBack(this.#image('postgres'), place.in('postgres', 'data'));
       case 'agent':
       case 'agent-older':
         return this.#agentDied(target, (unit as { agent: string }).agent);
     }
-  }
-
-  #promise(name: string): void {
-    const at = acknowledgedOnDisk(this.#options.place.agentDirectory(name));
-    if (at && !this.isOutdated(name, at)) this.#promised.set(name, at);
   }
 
   /** What the disk had until now and will not have any more is written down; what was acknowledged stays due. */

@@ -46,11 +46,12 @@ export class Watermarks {
       at: acknowledgedOnDisk(place.agentDirectory(name)),
     }));
     for (const { id, name, at } of believed) {
-      if (!at || at.seq === 0 || killer.isOutdated(name, at)) continue;
+      if (!at || at.seq === 0) continue;
       const stored = await this.#revision(journalStream(id, at.epoch));
-      if (killer.generation !== generation || killer.isOutdated(name, at)) return;
+      if (killer.generation !== generation) return;
       this.#looks += 1;
-      if (stored === null || Number(stored) + 1 < at.seq) this.#early += 1;
+      if (stored !== null && Number(stored) + 1 >= at.seq) killer.agrees(name);
+      else if (!killer.isOutdated(name)) this.#early += 1;
     }
   }
 
