@@ -78,7 +78,7 @@ it('S4: a revocation that was written down and not carried out is carried out', 
   expect(authority.revoked.map(({ agentId }) => agentId)).toEqual([deriveId('agt', 'forgotten')]);
 });
 
-it('S4: a revocation that only the broker remembered after a restore becomes a fact again, once', async () => {
+it('repro-revocation-after-restore, S4: a revocation that only the broker remembered after a restore becomes a fact again, once', async () => {
   const parts = await house();
   const { clock, sql, store } = parts;
   const [orgId, soon] = [newId('org'), new Date(clock.now() + HOUR).toISOString()];

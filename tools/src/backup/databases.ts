@@ -1,10 +1,13 @@
 import { createDatabase, dropDatabase, urlOfDatabase } from '@keyfleet/embedded';
-import { closeSql, createSql, type Sql, transaction } from '@keyfleet/postgres';
+import { closeSql, createSql, errorCode, type Sql, transaction } from '@keyfleet/postgres';
 import { BackupFailure } from './failure.js';
 
 /** Database names beside the one in use. */
 export const restoringName = (database: string): string => `${database}_restoring`;
 const previousName = (database: string, stamp: string): string => `${database}_before_${stamp}`;
+
+/** `object_in_use`: nobody may be connected to a database that gets another name. */
+const IN_USE = '55006';
 
 /** Makes, renames and drops databases as the superuser; it reads no row of any of them. */
 export class Databases {
@@ -86,11 +89,15 @@ export class Databases {
   }
 
   async #renamed(steps: readonly (readonly [from: string, to: string])[]): Promise<void> {
-    await this.#asAdmin((sql) =>
+    const renaming = this.#asAdmin((sql) =>
       transaction(sql, async (tx) => {
         for (const [from, to] of steps) await tx`alter database ${tx(from)} rename to ${tx(to)}`;
       }),
     );
+    await renaming.catch((cause: unknown) => {
+      if (errorCode(cause) !== IN_USE) throw cause;
+      throw new BackupFailure('restore.running', 'Something connected to the database meanwhile.', { cause });
+    });
   }
 
   async #asAdmin<T>(work: (sql: Sql) => Promise<T>): Promise<T> {

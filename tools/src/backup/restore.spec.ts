@@ -123,7 +123,7 @@ describe('a restore into a folder and a server that have nothing', () => {
     expect(BigInt(next.events[0]?.position ?? 0)).toBe(1_000_000_000_001n);
   });
 
-  it('rebuilds read models from the beginning, and what commands decide by before anybody can ask', async () => {
+  it('repro-bootstrap-after-restore: rebuilds what commands decide by before anybody can ask, the rest from the beginning', async () => {
     const before = await make();
     await furnish(before);
     const { output } = await take(before);
@@ -241,6 +241,25 @@ describe('a restore over an installation that is there', () => {
       code: 'restore.running',
       message: expect.stringContaining('test'),
     });
+    expect(await world.databases()).toEqual([world.place.database]);
+  });
+
+  it('changes nothing where a service comes back at the last moment', async () => {
+    const world = await make();
+    await furnish(world);
+    const { output } = await take(world);
+    await world.disconnect();
+    let times = 0;
+    const late = world.restore({
+      file: output,
+      key: open(),
+      migrate: async (ownerUrl, upTo) => {
+        await migrate({ ownerUrl, upTo, sets: await allMigrations() });
+        times += 1;
+        if (times === 2) await world.store().headPosition();
+      },
+    });
+    await expect(late).rejects.toMatchObject({ code: 'restore.running' });
     expect(await world.databases()).toEqual([world.place.database]);
   });
 
