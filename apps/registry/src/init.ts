@@ -13,6 +13,7 @@ configuration in DIR/nats. Running it again keeps every key and refreshes what h
   --nats-host ADDRESS   where the broker listens (default 127.0.0.1)
   --nats-monitor-port N where the broker says, on loopback, that it is well (default nowhere)
   --nats-name NAME      a further name or address of the broker for its certificate; may be given several times
+  --gateway-name NAME   a name or address agents reach the gateway by: a certificate for HTTPS is made; several times
   --print-nats-config   print what an external NATS must load, and change nothing`;
 
 const { values } = parseArgs({
@@ -22,6 +23,7 @@ const { values } = parseArgs({
     'nats-host': { type: 'string' },
     'nats-monitor-port': { type: 'string' },
     'nats-name': { type: 'string', multiple: true },
+    'gateway-name': { type: 'string', multiple: true },
     'print-nats-config': { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -58,6 +60,7 @@ if (values.help) {
     natsHost: values['nats-host'],
     natsMonitorPort: monitorPort,
     natsNames: values['nats-name'],
+    gatewayNames: values['gateway-name'],
   });
   process.stdout.write(
     `${JSON.stringify({ installationId: installation.id, account: installation.account })}\n`,

@@ -35,7 +35,7 @@ export function readCompose(
 ): ComposeFile {
   const text = readFileSync(file, 'utf8')
     .replaceAll(
-      /(?<!\$)\$\{(\w+)(?::-([^}]*))?\}/g,
+      /(?<!\$)\$\{(\w+)(?::[-?]([^}]*))?\}/g,
       (_, name: string, fallback = '') => env[name] || fallback,
     )
     .replaceAll('$$', '$');

@@ -53,6 +53,34 @@ describe('docker-compose.yml', () => {
   });
 });
 
+describe('deploy/docker/outside-agents.yml', () => {
+  const outside = readCompose(join(ROOT, 'deploy/docker/outside-agents.yml'), {
+    KEYFLEET_HOST: 'fleet.example.com',
+  });
+
+  it('opens the broker and the gateway over HTTPS, for one name, and nothing else', () => {
+    const open = Object.entries(outside.services).filter(([, { ports }]) => ports?.length);
+    expect(open.map(([name, { ports }]) => [name, ports])).toEqual([
+      ['nats', ['0.0.0.0:4222:4222']],
+      ['gateway', ['0.0.0.0:443:8080']],
+    ]);
+    expect(Object.keys(outside.services).every((name) => name in compose.services)).toBe(true);
+    expect(outside.services.registry?.environment?.KEYFLEET_NATS__AGENT_URLS).toBe(
+      'tls://fleet.example.com:4222',
+    );
+  });
+
+  it('gives the authority all it is given without it, and the name', () => {
+    const base = compose.services.authority?.command ?? [];
+    const command = outside.services.authority?.command ?? [];
+    expect(command.filter((word) => !base.includes(word))).toEqual([
+      '--nats-name=fleet.example.com',
+      '--gateway-name=fleet.example.com',
+    ]);
+    expect(base.filter((word) => !command.includes(word))).toEqual([]);
+  });
+});
+
 /** What the judge must not let through: a change to one service, and a word of its complaint. */
 const PLANTED: readonly [string, keyof ComposeFile['services'] & string, Partial<ComposeService>, RegExp][] =
   [

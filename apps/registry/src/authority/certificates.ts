@@ -26,6 +26,8 @@ export interface CertificateOptions {
   readonly clock: Clock;
   /** Names and addresses of brokers beside 127.0.0.1 and localhost. */
   readonly natsNames?: readonly string[];
+  /** Names and addresses of the gateway, for agents that enrol over HTTPS; none, no certificate. */
+  readonly gatewayNames?: readonly string[];
 }
 
 /** Authorities to believe: the one in use and the one before or after it. */
@@ -40,18 +42,26 @@ export async function refreshCertificates(tree: PrivateTree, options: Certificat
   const bundle = bundleOf(keys);
   const life = { now: clock.now(), validForMs: VALID_FOR_MS };
   const names = ['127.0.0.1', 'localhost', ...(options.natsNames ?? [])];
-  const refresh = (certificate: string, key: string, issue: Issue) =>
-    refreshOne(tree, {
-      certificate,
-      key,
-      issue,
-      ca,
-      now: life.now,
-      names: certificate.startsWith('nats/') ? names : [],
-    });
-  await refresh('nats/server.crt', 'nats/server.key', () =>
-    issueServerCertificate(ca, { ...life, commonName: 'keyfleet broker', names }),
+  const refresh = (certificate: string, key: string, issue: Issue, wanted: readonly string[] = []) =>
+    refreshOne(tree, { certificate, key, issue, ca, now: life.now, names: wanted });
+  await refresh(
+    'nats/server.crt',
+    'nats/server.key',
+    () => issueServerCertificate(ca, { ...life, commonName: 'keyfleet broker', names }),
+    names,
   );
+  const gateway = options.gatewayNames ?? [];
+  // Agents look for the authority their token pins in what the gateway shows, so it shows its authority too.
+  const issueForGateway = async () => {
+    const issued = await issueServerCertificate(ca, {
+      ...life,
+      commonName: 'keyfleet gateway',
+      names: gateway,
+    });
+    return { ...issued, certificate: `${issued.certificate.trimEnd()}\n${keys.ca.certificate}` };
+  };
+  if (gateway.length > 0)
+    await refresh('services/gateway/http.crt', 'services/gateway/http.key', issueForGateway, gateway);
   tree.write('nats/ca.crt', bundle);
   for (const service of SERVICES) {
     await refresh(`services/${service}/tls.crt`, `services/${service}/tls.key`, () =>

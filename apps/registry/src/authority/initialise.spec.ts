@@ -113,6 +113,20 @@ describe('init', () => {
     expect(named.checkIP('10.1.2.3')).toBe('10.1.2.3');
   });
 
+  it('a gateway that has a name shows a certificate for it and the authority that enrolment tokens pin', async () => {
+    expect(existsSync(join(directory, 'services/gateway/http.crt'))).toBe(false);
+    await run({ gatewayNames: ['fleet.example.com', '192.0.2.7'] });
+    const shown = readFileSync(join(directory, 'services/gateway/http.crt'), 'utf8');
+    const own = new X509Certificate(shown);
+    expect([own.checkHost('fleet.example.com'), own.checkIP('192.0.2.7')]).toEqual([
+      'fleet.example.com',
+      '192.0.2.7',
+    ]);
+    expect(shown).toContain(readAuthorityKeys(join(directory, 'authority')).ca.certificate);
+    await run({ gatewayNames: ['fleet.example.com', '192.0.2.7'] });
+    expect(readFileSync(join(directory, 'services/gateway/http.crt'), 'utf8')).toBe(shown);
+  });
+
   it('credentials that were lost come back with a new key, others keep theirs', async () => {
     const before = filesOf(directory);
     rmSync(join(directory, 'services', 'policy', 'nats.creds'));

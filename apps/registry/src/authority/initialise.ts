@@ -28,6 +28,8 @@ export interface InitialiseOptions {
   readonly natsMonitorPort?: number;
   /** Further names and addresses brokers are reached by, beside 127.0.0.1 and localhost. */
   readonly natsNames?: readonly string[];
+  /** Names and addresses agents reach the gateway by over HTTPS; none, no certificate is made for it. */
+  readonly gatewayNames?: readonly string[];
 }
 
 const TEN_YEARS = 10 * 365 * 86_400_000;
