@@ -51,6 +51,24 @@ describe('migrating', () => {
     expect(counts.sort()).toEqual([0, 0, 2]);
   });
 
+  it('runs only what had run elsewhere where that is asked for, and nothing where that is of a later build', async () => {
+    const sets = setOf(text('one'), text('two'));
+    const ran = async (name: string) => ({ owner: 'test', name, hash: await fingerprint(text(name).up) });
+    const run = async (upTo: Awaited<ReturnType<typeof ran>>[]) => {
+      const applied: string[] = [];
+      await migrate({ ownerUrl: database.url, sets, upTo, onApplied: (_, name) => applied.push(name) });
+      return applied;
+    };
+    for (const strange of [
+      [await ran('three')],
+      [{ ...(await ran('one')), hash: 'x' }],
+      [{ ...(await ran('one')), owner: 'x' }],
+    ])
+      await expect(run(strange)).rejects.toBeInstanceOf(MigrationDivergedError);
+    expect(await run([await ran('one')])).toEqual(['one']);
+    expect(await run([await ran('one'), await ran('two')])).toEqual(['two']);
+  });
+
   it('keeps what ran before a failure and nothing of the one that failed, and goes on from there', async () => {
     const failing = setOf(text('one'), text('two', 'create table two (n int); create table one (n int)'));
     await expect(migrate({ ownerUrl: database.url, sets: failing })).rejects.toMatchObject({ code: '42P07' });
