@@ -209,6 +209,22 @@ describe('the link', () => {
     expect(plane.enrolments).toBe(2);
   });
 
+  it('repro-unknown-after-restore: shows a plane that lost its enrolment what it was given, and drains', async () => {
+    await online();
+    const { agentId, jwt } = identity();
+    plane.forgotten.add(agentId);
+    await plane.broker.server.kill();
+    await waitFor(() => link?.status().state === 'offline');
+    record(3);
+    await plane.broker.restart();
+    await plane.broker.push();
+    await drained();
+    expect(plane.forgotten.size).toBe(0);
+    expect(identity()).toMatchObject({ agentId });
+    expect(identity().jwt).not.toBe(jwt);
+    expect(plane.enrolments).toBe(1);
+  });
+
   it('leaves a connection that was cut off without a word', async () => {
     const ways: string[] = [];
     plane = await TestControlPlane.start({ brokerUrls: () => ways });

@@ -37,6 +37,8 @@ export class TestControlPlane {
   readonly entries: JournalEntry[] = [];
   readonly syncs: string[] = [];
   readonly revoked = new Set<string>();
+  /** Enrolled after the backup this plane was restored from: known again once they show what they were given. */
+  readonly forgotten = new Set<string>();
   renewals = { nats: 0, https: 0 };
   enrolments = 0;
   readonly #commandKey = nkeySigner(newNkeySeed());
@@ -72,8 +74,11 @@ export class TestControlPlane {
         },
         '/api/v1/renew': async (body) => {
           this.renewals.https += 1;
-          const { agentId, csr } = renewRequest.parse(body);
+          const { agentId, csr, enrolment } = renewRequest.parse(body);
           if (this.revoked.has(agentId)) return { status: 403, body: { code: 'agent.revoked' } };
+          if (this.forgotten.has(agentId) && !enrolment)
+            return { status: 404, body: { code: 'agent.unknown' } };
+          this.forgotten.delete(agentId);
           return { status: 200, body: await this.issue(agentId, csr) };
         },
       },
@@ -147,6 +152,7 @@ export class TestControlPlane {
 
   #sync(agentId: string): SyncReply {
     this.syncs.push(agentId);
+    if (this.forgotten.has(agentId)) return { code: 'agent.unknown' };
     const last = this.entries.at(-1);
     return {
       ...{ epoch: 1, prev: GENESIS_HASH, rechainFrom: null, reconnectWindowMs: 500 },
