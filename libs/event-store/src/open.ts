@@ -25,5 +25,7 @@ export async function openEventStore(options: OpenEventStoreOptions): Promise<Ev
         : 'Set KEYFLEET_EVENT_STORE__URL (or KEYFLEET_EVENT_STORE__URL_FILE): KurrentDB has no address.',
     );
   if (driver === 'postgres') return createPostgresEventStore({ url, name, onStep });
-  throw new Error('This build has no KurrentDB driver.');
+  // Loaded where it is used alone: it brings a client with a native part of its own.
+  const { createKurrentEventStore } = await import('./kurrent/index.js');
+  return createKurrentEventStore({ url, name, onStep });
 }
