@@ -1,9 +1,18 @@
 import { connect, createServer } from 'node:net';
 
-/** A port nobody listens on at 127.0.0.1; the preferred one where it is free. */
+/** Below those a system takes for outgoing connections (32,768 and up on Linux, 49,152 elsewhere). */
+const OURS = { from: 20_000, to: 32_000 };
+const ATTEMPTS = 20;
+
+/**
+ * A port nobody listens on at 127.0.0.1; the preferred one where it is free. Between this look and the listener's own,
+ * seconds may pass: a port the system chooses itself would be taken meanwhile by any connection anybody makes.
+ */
 export async function freePort(preferred?: number): Promise<number> {
-  if (preferred) {
-    const found = await listenOnce(preferred).catch(() => undefined);
+  const random = (): number => OURS.from + Math.floor(Math.random() * (OURS.to - OURS.from));
+  const candidates = Array.from({ length: ATTEMPTS }, random);
+  for (const port of preferred ? [preferred, ...candidates] : candidates) {
+    const found = await listenOnce(port).catch(() => undefined);
     if (found) return found;
   }
   return listenOnce(0);
