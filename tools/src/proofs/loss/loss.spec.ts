@@ -7,8 +7,8 @@ it('F9, F10: real agents lose nothing while everything around them is killed, pu
   const said: string[] = [];
   const result = await proveNoLoss({
     ...{ directory: temporaryDirectory('loss'), seed: '7', random: seeded(7) },
-    ...{ agents: 3, entriesPerAgent: 150, simulated: 0, entriesPerSimulated: 0 },
-    ...{ kills: 12, killEveryMs: 2_500, disturbEveryMs: 10_000 },
+    ...{ agents: 3, entriesPerAgent: 100, simulated: 0, entriesPerSimulated: 0 },
+    ...{ kills: 6, killEveryMs: 2_500, disturbEveryMs: 8_000 },
     weights: {
       'ingest.after-append': 1,
       'agent-older': 1,
@@ -22,7 +22,7 @@ it('F9, F10: real agents lose nothing while everything around them is killed, pu
   expect(result).toMatchObject({
     ...{ lost: 0, duplicated: 0, reordered: 0, brokenLinks: 0, invented: 0 },
     ...{ misprojected: 0, misshown: 0, unrecorded: 0, acknowledgedEarly: 0, misstated: 0 },
-    ...{ falseOffline: 0, falseGaps: 0, refused: 0, parked: 0, openTables: 0, held: true, kills: 12 },
+    ...{ falseOffline: 0, falseGaps: 0, refused: 0, parked: 0, openTables: 0, held: true, kills: 6 },
   });
-  expect(result.entries).toBeGreaterThanOrEqual(450);
+  expect(result.entries).toBeGreaterThanOrEqual(300);
 }, 400_000);
