@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type FoundServer, findServer, type PostgresServer, startPostgres } from '@keyfleet/embedded';
+import { type KurrentDouble, startKurrentDouble } from '@keyfleet/event-store/kurrent/testing';
 import { temporaryDirectory, waitFor } from '@keyfleet/testing';
 import { Admin } from '../launcher/admin.js';
 import { type ComposeFile, type ComposeService, readCompose } from './compose-file.js';
@@ -14,25 +15,23 @@ const SERVICES = ['registry', 'policy', 'analytics', 'notify', 'gateway'];
 const PORTS = { '4222': 'nats', '8222': 'nats', '6379': 'redis', '5432': 'postgres', '2113': 'kurrentdb' };
 const directory = temporaryDirectory('compose');
 const dockerfile = parseDockerfile(readFileSync(join(ROOT, 'deploy/docker/Dockerfile'), 'utf8'));
-const compose = withLocalEventStore(readCompose(join(ROOT, 'docker-compose.yml')));
+const compose = withBrokerOfThisMachine(readCompose(join(ROOT, 'docker-compose.yml')));
 let image: string;
 let made: ReadonlySet<string>;
 let stack: LocalStack;
 let postgres: PostgresServer;
+let kurrentdb: KurrentDouble;
 
-/**
- * KurrentDB is no package of any registry of ours, so here the services use the other driver, and a broker of this
- * machine may be older than what the file pins. Nothing else of the file is changed.
- */
-function withLocalEventStore(file: ComposeFile): ComposeFile {
+/** A broker of this machine may be older than what the file pins. Nothing else of the file is changed. */
+function withBrokerOfThisMachine(file: ComposeFile): ComposeFile {
   const local = ([name, service]: [string, ComposeService]): [string, ComposeService] => {
     const { environment } = service;
-    if (environment?.KEYFLEET_EVENT_STORE__DRIVER !== 'kurrentdb') return [name, service];
-    const unsafe: Record<string, string> = environment.KEYFLEET_NATS__URL
-      ? { KEYFLEET_NATS__ALLOW_UNSAFE_VERSION: 'true' }
-      : {};
-    const changed = { ...environment, ...unsafe, KEYFLEET_EVENT_STORE__DRIVER: 'postgres' };
-    return [name, { ...service, environment: changed }];
+    // The gateway asks no broker for its version.
+    if (!environment?.KEYFLEET_NATS__URL || name === 'gateway') return [name, service];
+    return [
+      name,
+      { ...service, environment: { ...environment, KEYFLEET_NATS__ALLOW_UNSAFE_VERSION: 'true' } },
+    ];
   };
   return { ...file, services: Object.fromEntries(Object.entries(file.services).map(local)) };
 }
@@ -65,7 +64,8 @@ beforeAll(async () => {
   await stack.once('passwords');
   await stack.once('authority');
   postgres = await startDatabase();
-  placeEvents();
+  // KurrentDB itself is in no package to be had here; its double speaks its wire at its place.
+  kurrentdb = await startKurrentDouble({ port: await stack.port('kurrentdb', 2113) });
   await Promise.all([stack.start('nats'), stack.start('redis')]);
   await stack.once('migrate');
   await stack.once('bootstrap');
@@ -79,7 +79,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await stack?.stopAll();
-  await postgres?.stop('immediate');
+  await Promise.all([postgres?.stop('immediate'), kurrentdb?.stop()]);
 });
 
 /** With the superuser's password of the stack, at the port its addresses name. */
@@ -92,14 +92,6 @@ async function startDatabase(): Promise<PostgresServer> {
   const server = await startPostgres({ directory: folder, port, settings: { fsync: 'off' } });
   expect(server.port).toBe(port);
   return server;
-}
-
-function placeEvents(): void {
-  const password = readFileSync(join(stack.volume('migrate-secrets'), 'passwords/store'), 'utf8').trim();
-  for (const service of ['registry', 'policy', 'analytics', 'notify']) {
-    const url = `postgres://kf_store:${password}@127.0.0.1:${postgres.port}/keyfleet\n`;
-    writeFileSync(join(stack.volume(`${service}-secrets`), 'event-store-url'), url);
-  }
 }
 
 const filesOf = (folder: string): string[] =>
@@ -188,7 +180,6 @@ it('running the one-shots again changes no password and no key', async () => {
     );
   const before = fingerprint();
   await stack.once('passwords');
-  placeEvents();
   await stack.once('authority');
   await stack.once('migrate');
   await stack.once('bootstrap');
