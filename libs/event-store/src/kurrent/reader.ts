@@ -90,16 +90,17 @@ export class Reader {
     const kept: Raw[] = [];
     for (let from = options.from; kept.length < limit; ) {
       const page = await this.#streamPage(stream, from, backwards);
-      for (const raw of page) {
-        const known = this.#timeline.known(raw);
-        const wanted = !this.#rules.hides(known) && (until === undefined || known.event.recordedAt <= until);
-        if (wanted && kept.length < limit) kept.push(known);
-      }
+      const wanted = page.map((raw) => this.#timeline.known(raw)).filter((raw) => this.#shows(raw, until));
+      kept.push(...wanted.slice(0, limit - kept.length));
       const last = page.at(-1)?.event.revision;
       if (page.length < STREAM_PAGE || last === undefined || (backwards && last === 0n)) break;
       from = backwards ? last - 1n : last + 1n;
     }
     return kept;
+  }
+
+  #shows(raw: Raw, until: string | undefined): boolean {
+    return !this.#rules.hides(raw) && (until === undefined || raw.event.recordedAt <= until);
   }
 
   #streamPage(stream: string, from: bigint | undefined, backwards: boolean): Promise<Raw[]> {
