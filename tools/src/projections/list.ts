@@ -28,17 +28,11 @@ export const PARKED_COLUMNS = [
   'parkedAt',
 ];
 
-/** Those whose rows stand still for readers, or will after a rebuild; not what a rebuild left behind. */
+/** Those whose rows stand still, for readers or (version below 0) in a rebuild under way. */
 export async function listParked(sql: Sql): Promise<Row[]> {
-  const replaced = await sql<{ projection: string; version: number }[]>`
-    select projection, version from projections.checkpoints where version < 0 and state <> 'building'`;
-  const isReplaced = (one: { readonly projection: string; readonly version: number }): boolean =>
-    replaced.some(({ projection, version }) => projection === one.projection && version === one.version);
-  return (await parkedStreams(sql))
-    .filter((parked) => !isReplaced(parked))
-    .map(({ fromRevision, parkedAt, ...parked }) => ({
-      ...parked,
-      fromRevision: String(fromRevision),
-      parkedAt: new Date(parkedAt).toISOString(),
-    }));
+  return (await parkedStreams(sql)).map(({ fromRevision, parkedAt, ...parked }) => ({
+    ...parked,
+    fromRevision: String(fromRevision),
+    parkedAt: new Date(parkedAt).toISOString(),
+  }));
 }

@@ -70,10 +70,9 @@ export const REBUILD_FUNCTIONS = `
       update projections.tables set version = 0 where projection = of_projection and version = of_version;
       update projections.tables set version = of_version where projection = of_projection and version = -of_version;
       update projections.tables set version = -of_version where projection = of_projection and version = 0;
-      update projections.parked_streams set version = 0 where projection = of_projection and version = of_version;
+      delete from projections.parked_streams where projection = of_projection and version = of_version;
       update projections.parked_streams set version = of_version
         where projection = of_projection and version = -of_version;
-      update projections.parked_streams set version = -of_version where projection = of_projection and version = 0;
       update projections.checkpoints mine set position = other.position, updated_at = clock_timestamp(),
           state = case when mine.version < 0 then 'retired' else mine.state end
         from projections.checkpoints other
