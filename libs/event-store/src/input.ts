@@ -54,6 +54,10 @@ export function checkFilter(filter: EventFilter = {}): void {
   checkNames(filter.types, EVENT_TYPE, 'types');
 }
 
+export function checkNewestOf(categories: readonly string[] | undefined): void {
+  checkNames(categories, CATEGORY, 'categories');
+}
+
 function checkNames(names: readonly string[] | undefined, grammar: RegExp, what: string): void {
   if (names === undefined) return;
   if (names.length === 0 || !names.every((name) => grammar.test(name)))

@@ -92,6 +92,11 @@ export interface SubscribeOptions {
   /** Exclusive; absent means from the beginning. */
   readonly after?: Position;
   readonly filter?: EventFilter;
+  /**
+   * Categories of whose streams only the newest event of each type matters: of those that come in one batch, a driver
+   * may leave out the earlier ones. The filter must let these categories through.
+   */
+  readonly newestOf?: readonly string[];
   readonly signal: AbortSignal;
   /** At most so many events are held for a slow consumer, which is also the largest batch; 1,000 by default. */
   readonly bufferSize?: number;

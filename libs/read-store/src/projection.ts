@@ -26,6 +26,8 @@ export interface Projection {
   /** Raised when the tables or their meaning change: a new version is built beside the old one, then switched to. */
   readonly version: number;
   readonly filter: EventFilter;
+  /** Categories of whose streams it needs only the newest event of each type in a batch; the store may spare it the others. */
+  readonly newestOf?: readonly string[];
   readonly tables: readonly ProjectionTable[];
   /** Runs in the transaction that also moves the checkpoint. Events ascend by position; none is of a parked stream. */
   apply(events: readonly RecordedEvent[], context: ProjectionContext): Promise<readonly Change[]>;

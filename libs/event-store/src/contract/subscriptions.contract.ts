@@ -54,6 +54,33 @@ export function subscriptionContract(open: () => EventStoreFixture): void {
       expect(slow.events).toEqual(fast.events);
     });
 
+    it('may leave out of a batch what is not the newest of its type in a stream, where only that matters', async () => {
+      const said = ['Noted', 'Used', 'Noted', 'Noted', 'Used', 'Noted'];
+      for (let n = 0; n < 4; n++) {
+        await store().append(
+          `journal-${n}`,
+          'no-stream',
+          said.map((type) => event(type)),
+        );
+        await store().append(`agent-${n}`, 'no-stream', events(3));
+      }
+      const all = await everything(store());
+      for (const bufferSize of [1, 5, 7, 1_000]) {
+        const collector = collect({ newestOf: ['journal'], bufferSize });
+        const head = await store().headPosition();
+        await collector.until(({ upTo }) => upTo === head);
+        const given = collector.events;
+        expect(given).toEqual(all.filter(({ id }) => given.some((one) => one.id === id)));
+        expect(given.filter(({ stream }) => stream.startsWith('agent-'))).toHaveLength(12);
+        for (let n = 0; n < 4; n++)
+          for (const type of ['Noted', 'Used']) {
+            const of = (list: typeof all) =>
+              list.filter((one) => one.stream === `journal-${n}` && one.type === type);
+            expect(of(given).at(-1)).toEqual(of(all).at(-1));
+          }
+      }
+    });
+
     it('moves on by marks where the filter lets nothing through, before and after', async () => {
       await store().append('agent-1', 'no-stream', [event('Opened'), ...events(20, 'Noted')]);
       const collector = collect({ filter: { types: ['Opened'] } });

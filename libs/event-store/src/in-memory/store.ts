@@ -7,6 +7,7 @@ import {
   checkFilter,
   checkLimit,
   checkMoment,
+  checkNewestOf,
   checkOrganisation,
   checkStream,
 } from '../input.js';
@@ -159,6 +160,7 @@ export class InMemoryEventStore implements EventStore {
     const { after = BEGINNING, filter, signal, bufferSize: limit = DEFAULT_LIMIT } = options;
     checkCount(after);
     checkFilter(filter);
+    checkNewestOf(options.newestOf);
     checkLimit(limit);
     return follow({
       look: async (position) => this.#look({ after: position, filter, limit }),

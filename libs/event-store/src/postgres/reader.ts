@@ -43,6 +43,40 @@ select edge.head, reach.upto, page.*
      order by e.position
   ) page on true`;
 
+/** What is wanted is counted before the newest of each type in a stream are picked: that many were looked at. */
+const CONDENSED = `
+with edge as materialized (${HEAD}),
+reach as materialized (
+  select coalesce((select position from store.events where position > $1::text::bigint
+                    order by position offset ${REACH - 1} limit 1), edge.head) as upto from edge
+),
+wanted as materialized (
+  select m.position, m.kind from store.events m cross join reach
+   where m.position > $1::text::bigint and m.position <= reach.upto
+     and m.kind = any (array(
+       select k.id from store.kinds k
+        where ($3::text is null or k.category = any (string_to_array($3::text, ',')))
+          and ($4::text is null or k.type = any (string_to_array($4::text, ',')))))
+   order by m.position limit $2
+),
+picked as materialized (
+  select position from (
+    select wanted.position,
+      wanted.kind = any (array(select k.id from store.kinds k where k.category = any (string_to_array($5::text, ','))))
+        as condensed,
+      row_number() over (partition by s.stream_id, wanted.kind order by wanted.position desc) as back
+      from wanted join store.events s on s.position = wanted.position
+  ) as ranked
+   where back = 1 or not condensed
+)
+select edge.head, reach.upto, (select count(*)::int from wanted) as considered, page.*
+  from edge cross join reach
+  left join lateral (
+    select ${COLUMNS}
+      from picked join store.events e on e.position = picked.position
+     order by e.position
+  ) page on true`;
+
 const streamStatement = (comparison: '>=' | '<=', first: string, direction: 'asc' | 'desc'): string => `
 select ${COLUMNS}
   from store.events e
@@ -58,7 +92,7 @@ select greatest(s.floor, (select e.revision from store.events e where e.stream_i
                            order by e.revision desc limit 1)) as revision
   from store.streams s where s.stream = $1`;
 
-type PageRow = { readonly head: Position; readonly upto: Position } & (
+type PageRow = { readonly head: Position; readonly upto: Position; readonly considered?: number } & (
   | EventRow
   | { readonly position: null }
 );
@@ -66,6 +100,7 @@ type PageRow = { readonly head: Position; readonly upto: Position } & (
 export interface LookFor {
   readonly after: Position;
   readonly filter: EventFilter | undefined;
+  readonly newestOf?: readonly string[] | undefined;
   readonly limit: number;
 }
 
@@ -78,17 +113,22 @@ export class Reader {
   }
 
   /** Bounded in time by `limit`, or by what an index shows of 10,000 events where a filter lets little through. */
-  async look({ after, filter, limit }: LookFor): Promise<Look> {
-    const { categories, types } = filter ?? {};
-    const rows =
-      categories || types
-        ? await this.#query<PageRow>(FILTERED, [after, limit, names(categories), names(types)])
-        : await this.#query<PageRow>(EVERYTHING, [after, limit]);
-    const { head, upto } = rows[0] as PageRow;
+  async look(what: LookFor): Promise<Look> {
+    const { after, limit } = what;
+    const rows = await this.#page(what);
+    const { head, upto, considered } = rows[0] as PageRow;
     const events = rows.filter(isEvent).map(recordedFrom);
-    const looked = events.length === limit ? (events.at(-1) as RecordedEvent).position : upto;
+    const looked = (considered ?? events.length) === limit ? (events.at(-1) as RecordedEvent).position : upto;
     const upTo = laterCount(after, looked);
     return { events, upTo, more: upTo !== laterCount(upTo, head), behind: compareCounts(head, after) < 0 };
+  }
+
+  #page({ after, limit, filter, newestOf }: LookFor): Promise<PageRow[]> {
+    const { categories, types } = filter ?? {};
+    const filtered = [after, limit, names(categories), names(types)];
+    if (newestOf) return this.#query<PageRow>(CONDENSED, [...filtered, names(newestOf)]);
+    if (categories || types) return this.#query<PageRow>(FILTERED, filtered);
+    return this.#query<PageRow>(EVERYTHING, [after, limit]);
   }
 
   async stream(stream: string, options: ReadStreamOptions): Promise<RecordedEvent[]> {

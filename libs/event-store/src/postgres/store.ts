@@ -6,6 +6,7 @@ import {
   checkFilter,
   checkLimit,
   checkMoment,
+  checkNewestOf,
   checkOrganisation,
   checkStream,
 } from '../input.js';
@@ -130,13 +131,14 @@ export class PostgresEventStore implements EventStore {
 
   subscribe(options: SubscribeOptions): AsyncIterable<readonly SubscriptionItem[]> {
     this.#checkOpen();
-    const { after = BEGINNING, filter, signal, bufferSize: limit = DEFAULT_LIMIT } = options;
+    const { after = BEGINNING, filter, newestOf, signal, bufferSize: limit = DEFAULT_LIMIT } = options;
     checkCount(after);
     checkFilter(filter);
+    checkNewestOf(newestOf);
     checkLimit(limit);
     this.#notices.listen();
     return follow({
-      look: (position) => this.#reader.look({ after: position, filter, limit }),
+      look: (position) => this.#reader.look({ after: position, filter, newestOf, limit }),
       after,
       wakeups: this.#wakeups,
       signal: AbortSignal.any([signal, this.#closing.signal]),

@@ -58,7 +58,13 @@ export class Worker {
     const after = this.#position ?? undefined;
     const stop = new AbortController();
     const signal = AbortSignal.any([this.#options.signal, stop.signal]);
-    const subscription = store.subscribe({ after, filter: projection.filter, signal, bufferSize });
+    const subscription = store.subscribe({
+      after,
+      filter: projection.filter,
+      newestOf: projection.newestOf,
+      signal,
+      bufferSize,
+    });
     try {
       for await (const items of oneAhead(subscription)) {
         if (this.#options.signal.aborted) return;

@@ -8,6 +8,8 @@ export const agentsProjection: Projection = {
   name: AGENTS,
   version: 1,
   filter: { categories: ['agent', 'journal', 'liveness'] },
+  // How far a journal is and what happened last say its newest events; they come by the ten thousand.
+  newestOf: ['journal'],
   tables: [AGENTS_TABLE],
   apply: async (events, context) => {
     await applyFacts(events as readonly AgentFact[], context);
