@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** What stands on a broker: credentials and walls, guarded responders, the authority, the matrix of forgeries, the link. */
+/** What stands on a broker: credentials and walls, guarded responders, the authority, enrolment, the link. */
 export const NATS_SUITES: readonly string[] = [
   'libs/messaging/',
   'libs/testing/src/servers/brokers',
@@ -11,7 +11,6 @@ export const NATS_SUITES: readonly string[] = [
   'apps/registry/src/ingest/start',
   'apps/registry/src/liveness/watch/nodes',
   'apps/agent/src/link/',
-  'tools/src/proofs/broker/',
 ];
 
 /** What stands on PostgreSQL: the event store's contract, projections, tenancy, the read models. */
