@@ -1,6 +1,11 @@
 import { type Clock, toTimestamp } from '@keyfleet/kernel';
 import type { Logger } from '@keyfleet/platform';
-import { type Coverage, type PauseReason, TOLERANCE_MS, WATCH_INTERVAL_MS } from '@keyfleet/registry/liveness';
+import {
+  type Coverage,
+  type PauseReason,
+  TOLERANCE_MS,
+  WATCH_INTERVAL_MS,
+} from '@keyfleet/registry/liveness';
 import type { DetectionReading, LivenessMetrics } from './metrics.js';
 
 export interface StatusOptions {
