@@ -1,10 +1,9 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { type FaultProxy, startFaultProxy } from '@keyfleet/testing';
 import { eventStoreContract } from '../contract/event-store.contract.js';
 import type { EventStoreFixture } from '../contract/fixture.contract.js';
 import type { EventStore } from '../port.js';
 import { createKurrentEventStore } from './index.js';
 import { startKurrentDouble } from './testing/double.js';
+import type { ServerLog } from './testing/log.js';
 
 /** The client's native reader gives `created` in whole seconds. */
 const TICK_MS = 1_000;
@@ -12,10 +11,9 @@ const SERVER = process.env['KEYFLEET_TEST_KURRENTDB_URL'];
 
 async function open(): Promise<EventStoreFixture> {
   const double = await startKurrentDouble();
-  const proxy = await startFaultProxy({ port: double.port });
   const opened: EventStore[] = [];
   const another = async (): Promise<EventStore> => {
-    const store = createKurrentEventStore({ url: `kurrentdb://127.0.0.1:${proxy.port}?tls=false` });
+    const store = createKurrentEventStore({ url: double.url });
     opened.push(store);
     return store;
   };
@@ -25,27 +23,24 @@ async function open(): Promise<EventStoreFixture> {
     tick: () => {
       double.log.shiftMs += TICK_MS;
     },
-    disturb: () => disturb(proxy),
+    disturb: () => disturb(double.log),
     close: async () => {
       await Promise.all(opened.map((store) => store.close()));
-      await proxy.close();
       await double.stop();
     },
   };
 }
 
-/** Ends every connection again and again, whatever is under way on it. */
-function disturb(proxy: FaultProxy): () => Promise<void> {
-  const state = { stopped: false };
-  const done = (async () => {
-    while (!state.stopped) {
-      await delay(150);
-      proxy.reset();
-    }
-  })();
+/** Breaks off every thirtieth append: by turns before it is written, and after, so that only its answer is lost. */
+function disturb(log: ServerLog): () => Promise<void> {
+  let appends = 0;
+  log.breaks = () => {
+    appends += 1;
+    if (appends % 30 !== 0) return undefined;
+    return appends % 60 === 0 ? 'before' : 'after';
+  };
   return async () => {
-    state.stopped = true;
-    await done;
+    log.breaks = () => undefined;
   };
 }
 

@@ -1,4 +1,4 @@
-import type { ServerDuplexStream, sendUnaryData } from '@grpc/grpc-js';
+import { type ServerDuplexStream, type sendUnaryData, status } from '@grpc/grpc-js';
 import type {
   AppendReq,
   AppendResp,
@@ -83,9 +83,17 @@ export function answerBatch(
   batch.events.push(...request.getProposedMessagesList().map(proposed));
   if (!request.getIsFinal()) return;
   batches.delete(key);
+  const broken = log.breaks();
+  if (broken === 'before') return breakOff(call);
   const outcome = log.append(batch.stream, batch.expected, batch.events);
+  if (broken === 'after') return breakOff(call);
   const response = batchResponse(outcome).setCorrelationId(correlation);
   call.write(response.setStreamIdentifier(identifier(batch.stream)));
+}
+
+/** The whole call goes, and with it every append that waits for its answer there. */
+function breakOff(call: ServerDuplexStream<BatchAppendReq, BatchAppendResp>): void {
+  call.emit('error', { code: status.UNAVAILABLE, details: 'broken off by the test' });
 }
 
 function batchResponse(outcome: Outcome): BatchAppendResp {

@@ -31,6 +31,8 @@ export class ServerLog {
   #end = 4_096;
   /** Added to the clock: a test lets time pass, or steps it back as another leader's clock would. */
   shiftMs = 0;
+  /** Asked at each append: the call breaks before it is written, after it (the answer is lost), or not at all. */
+  breaks: () => 'before' | 'after' | undefined = () => undefined;
 
   append(stream: string, expected: Expected, events: readonly Proposed[]): Outcome {
     const size = events.reduce((sum, e) => sum + e.data.length + e.metadata.length + 2 * e.type.length, 0);
