@@ -1,5 +1,5 @@
 /** Directions inside the projects; those between them stand in eslint.config.mjs. */
-const SPECS = '\\.(spec|contract)\\.tsx?$|/testing/|/e2e/';
+const SPECS = '\\.(spec|contract)\\.tsx?$|/testing/|/simulator/|/e2e/';
 
 module.exports = {
   forbidden: [

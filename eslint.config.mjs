@@ -37,7 +37,7 @@ function boundaries(everywhere) {
   ];
 }
 
-const TESTS = ['**/*.spec.ts', '**/*.contract.ts', '**/src/**/testing/**/*.ts'];
+const TESTS = ['**/*.spec.ts', '**/*.contract.ts', '**/src/**/testing/**/*.ts', '**/src/simulator/**/*.ts'];
 
 export default defineConfig(
   { ignores: ['**/dist/**', '**/node_modules/**', '.nx/**', '.keyfleet/**', '**/*.d.ts', 'coverage/**'] },

@@ -8,22 +8,25 @@ export type NewEntry = Pick<JournalEntry, 'id' | 'type' | 'v' | 'at' | 'data'>;
 interface State {
   readonly orgId: string;
   readonly agentId: string;
-  /** Of the current epoch, in order; what was acknowledged and pruned is gone. */
-  readonly entries: readonly JournalEntry[];
+  /** Of the current epoch, in order; what was acknowledged and pruned is gone. Only ever appended to in place. */
+  readonly entries: JournalEntry[];
   readonly acknowledged: JournalPosition;
 }
 
-const NOBODY: State = {
-  orgId: '',
-  agentId: '',
-  entries: [],
-  acknowledged: { epoch: 0, seq: 0, hash: GENESIS_HASH },
-};
+function nobody(): State {
+  return { orgId: '', agentId: '', entries: [], acknowledged: { epoch: 0, seq: 0, hash: GENESIS_HASH } };
+}
 
 /** A journal as the vault's, in memory: for agents that are simulated by the thousand and die with their process. */
 export class MemoryJournal implements Journal {
   readonly #listeners = new Set<() => void>();
-  #state: State = NOBODY;
+  readonly #pruneAt: number;
+  #state: State = nobody();
+
+  /** Prunes by itself whenever so many entries are acknowledged; by default only when it is asked to. */
+  constructor(options: { readonly pruneAt?: number } = {}) {
+    this.#pruneAt = options.pruneAt ?? Number.POSITIVE_INFINITY;
+  }
 
   append(...bodies: readonly NewEntry[]): JournalEntry[] {
     const { orgId, agentId, acknowledged } = this.#state;
@@ -36,8 +39,16 @@ export class MemoryJournal implements Journal {
       prev = entry.hash;
       added.push(entry);
     }
-    this.#set({ entries: [...this.#state.entries, ...added] });
+    // In place: a copy for each append would cost the square of the backlog.
+    for (const entry of added) this.#state.entries.push(entry);
+    this.#tell();
     return added;
+  }
+
+  /** Whose journal it is; empty before `identify`. */
+  get owner(): { readonly orgId: string; readonly agentId: string } {
+    const { orgId, agentId } = this.#state;
+    return { orgId, agentId };
   }
 
   head(): JournalPosition {
@@ -74,6 +85,7 @@ export class MemoryJournal implements Journal {
     const { acknowledged } = this.#state;
     if (!this.#has(watermark)) return false;
     if (watermark.seq > acknowledged.seq) this.#set({ acknowledged: position(watermark) });
+    this.#pruneWhereMany();
     return true;
   }
 
@@ -131,15 +143,27 @@ export class MemoryJournal implements Journal {
 
   /** An image of the disk, and the disk put back to it. */
   image(): unknown {
-    return this.#state;
+    return { ...this.#state, entries: [...this.#state.entries] } satisfies State;
   }
 
   putBack(image: unknown): void {
-    this.#state = image as State;
+    const state = image as State;
+    this.#state = { ...state, entries: [...state.entries] };
+  }
+
+  /** Once in `pruneAt` acknowledged entries, so that each is moved a few times at most. */
+  #pruneWhereMany(): void {
+    const { entries, acknowledged } = this.#state;
+    const done = acknowledged.seq - (entries[0]?.seq ?? acknowledged.seq) + 1;
+    if (done >= this.#pruneAt && done * 2 >= entries.length) this.prune();
   }
 
   #set(change: Partial<State>): void {
     this.#state = { ...this.#state, ...change };
+    this.#tell();
+  }
+
+  #tell(): void {
     for (const listener of this.#listeners) queueMicrotask(listener);
   }
 
