@@ -249,7 +249,8 @@ describe('the upload', () => {
     record(1);
     unknown = 0;
     answer = () => ({ code: 'agent.unknown' });
-    start(5_000);
+    // In real time, in which it would ask again only after minutes.
+    start(1);
     await waitFor(() => unknown === 1);
     answer = confirms;
     // Taken back, it gets another certificate and with it a new connection.
