@@ -23,6 +23,7 @@ describe('the configuration of an agent', () => {
       operations: { host: '127.0.0.1', port: 0 },
       log: { level: 'info' },
       parentWatch: 'ipc',
+      tracing: { ratio: 1 },
     });
   });
 
