@@ -28,6 +28,9 @@ const MAX_GROUP_BYTES = 4 * 1024 * 1024;
 export const LANES = 2;
 /** From so many on, callers who all wait at once are parted between the lanes: else they move as one and one lane rests. */
 const PARTED_FROM = 16;
+/** How much of the crowd of late has to wait at once to be called all of it, and how fast it is forgotten. */
+const ALL = 0.75;
+const FADING = 0.95;
 
 /** Group commit: what is asked for while a group is under way is the next group. Nobody waits for one to fill. */
 export class Appender {
@@ -35,6 +38,9 @@ export class Appender {
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
   #lanes = 0;
+  #writing = 0;
+  /** About how many callers there are: the most that waited or were being written at once, fading. */
+  #crowd = 0;
   #scheduled = false;
   #idle: (() => void)[] = [];
 
@@ -66,17 +72,22 @@ export class Appender {
     while (this.#lanes < LANES && this.#waiting.length > 0) {
       const group = this.#takeGroup(this.#share());
       this.#lanes += 1;
+      this.#writing += group.length;
       void this.#write(group).finally(() => {
         this.#lanes -= 1;
+        this.#writing -= group.length;
         this.#pump();
       });
     }
     if (this.#lanes === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 
+  /** Half of them where all wait. A half that waits goes whole: parting it again would make ever smaller groups. */
   #share(): number {
     const { length } = this.#waiting;
-    return this.#lanes === 0 && length >= PARTED_FROM ? Math.ceil(length / LANES) : length;
+    this.#crowd = Math.max(length + this.#writing, this.#crowd * FADING);
+    const isAll = this.#lanes === 0 && length >= PARTED_FROM && length >= this.#crowd * ALL;
+    return isAll ? Math.ceil(length / LANES) : length;
   }
 
   /** A stream may occur in a group once; the next append to it waits for the next group. */

@@ -1,6 +1,7 @@
 import type { Sql } from 'postgres';
 import type { EncodedAppend, EncodedEvent } from '../encode.js';
 import type { AppendResult } from '../port.js';
+import { whole } from './whole.js';
 
 /** Between texts of a list: control characters are escaped in JSON and stand in no name. */
 const SEPARATOR = '\u001e';
@@ -13,11 +14,12 @@ export async function writeGroup(
   sql: Pick<Sql, 'unsafe'>,
   group: readonly EncodedAppend[],
 ): Promise<AppendResult[]> {
-  const [row] = await sql.unsafe<{ base: string; unwritten: string | null }[]>(
+  const answer = await sql.unsafe<{ base: string; unwritten: string | null }[]>(
     'select base, unwritten from store.append_group($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12)',
     parametersOf(group),
     { prepare: true },
   );
+  const [row] = whole(answer);
   if (!row) throw new Error('The append function answered nothing.');
   return answersOf(group, BigInt(row.base), row.unwritten === null ? [] : JSON.parse(row.unwritten));
 }

@@ -1,6 +1,7 @@
 import postgres, { type Options, type Sql } from 'postgres';
 import { codeOf, isPassing, unavailable } from './failures.js';
 import type { OnStep } from './steps.js';
+import { whole } from './whole.js';
 
 export interface LinkOptions {
   readonly url: string;
@@ -85,15 +86,6 @@ export const CONNECTION = {
   backoff: (failures: number) => Math.min(failures * 0.1, 0.5) * (0.5 + Math.random() / 2),
   onnotice: () => {},
 } satisfies Options<Record<string, never>>;
-
-/**
- * After a statement that failed half-way through its rows, postgres.js 3.4.9 puts the next answer on that connection
- * behind as many holes (porsager/postgres#1181): a row would be missed and its place be undefined.
- */
-function whole<T>(rows: T): T {
-  if (!Array.isArray(rows) || rows.length === 0 || 0 in rows) return rows;
-  return rows.filter(() => true) as T;
-}
 
 function startDeadline(ms: number, onPassed: () => void): { passed: Promise<never>; stop(): void } {
   let timer: NodeJS.Timeout | undefined;

@@ -14,11 +14,4 @@ export const eventStoreMigrations: readonly Migration[] = [
       await sql.unsafe(EVENT_STORE_SCHEMA).simple();
     },
   },
-  {
-    // Its plans do not depend on what is in the lists, and planning them anew took longer than a small group's writing.
-    name: '0002_append_plans_once',
-    up: async (sql) => {
-      await sql.unsafe('alter function store.append_group set plan_cache_mode = force_generic_plan').simple();
-    },
-  },
 ];
