@@ -84,8 +84,8 @@ function requestOf(name: Kind, client: Client, orgId: string, agentId: string): 
   if (name === 'gateway-list') return { url: `${agents}?limit=${PAGE}`, headers };
   const fields = `id name state version labels lastSeenAt enrolledAt certificateExpiresAt journal { epoch seq }
     policy { version hash } secrets storage seal lastEvent { type at }`;
-  const query = `query Agents($org: ID!) {
-    org(id: $org) { agents(first: ${PAGE}) { edges { node { ${fields} } } pageInfo { hasNextPage endCursor } } }
+  const query = `query Agents($org: String!) {
+    org(slug: $org) { agents(first: ${PAGE}) { edges { node { ${fields} } } pageInfo { hasNextPage endCursor } } }
   }`;
   const body = JSON.stringify({ query, variables: { org: orgId } });
   return {
