@@ -1,4 +1,5 @@
 import type { Sql } from 'postgres';
+import { APPEND_FUNCTION } from './append-function.js';
 import { EVENT_STORE_SCHEMA } from './schema.js';
 
 export interface Migration {
@@ -12,6 +13,12 @@ export const eventStoreMigrations: readonly Migration[] = [
     name: '0001_event_store',
     up: async (sql) => {
       await sql.unsafe(EVENT_STORE_SCHEMA).simple();
+    },
+  },
+  {
+    name: '0002_append_shorter_under_the_lock',
+    up: async (sql) => {
+      await sql.unsafe(APPEND_FUNCTION).simple();
     },
   },
 ];

@@ -1,4 +1,4 @@
-import { APPEND_FUNCTION } from './schema-append.js';
+import { APPEND_FUNCTION_0001 } from './schema-append-0001.js';
 import { RETENTION_FUNCTIONS } from './schema-retention.js';
 
 /** Reasons stand in docs/adr/0003-event-store-order.md. */
@@ -67,4 +67,4 @@ grant select on all tables in schema store to kf_store;
 grant execute on all functions in schema store to kf_store;
 `;
 
-export const EVENT_STORE_SCHEMA = [TABLES, APPEND_FUNCTION, RETENTION_FUNCTIONS, GRANTS].join('\n');
+export const EVENT_STORE_SCHEMA = [TABLES, APPEND_FUNCTION_0001, RETENTION_FUNCTIONS, GRANTS].join('\n');

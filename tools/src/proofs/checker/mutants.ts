@@ -52,15 +52,15 @@ export const MUTANTS: readonly Mutant[] = [
         put: 'create schema store;\ncreate sequence store.naive increment 10000;\n',
       },
       {
-        file: `${EVENT_STORE}/schema-append.ts`,
+        file: `${EVENT_STORE}/append-function.ts`,
         find: '  perform pg_advisory_xact_lock(',
         put: '  perform pg_advisory_xact_lock(pg_backend_pid() + ',
       },
       {
         // The commit takes a while now and then, as on any disk.
-        file: `${EVENT_STORE}/schema-append.ts`,
-        find: '  insert into store.events (position, recorded_at,',
-        put: "  base := nextval('store.naive'); perform pg_sleep(random() * 0.05);\n  insert into store.events (position, recorded_at,",
+        file: `${EVENT_STORE}/append-function.ts`,
+        find: '  if v_actual = v_expected then\n',
+        put: "  base := nextval('store.naive'); perform pg_sleep(random() * 0.05);\n  if v_actual = v_expected then\n",
       },
     ],
     weights: { analytics: 1, gateway: 1 },

@@ -12,11 +12,14 @@ const APPEND_LOCK = 5_075_131;
  * Answers the position before the group and, where an append was not written, `[ordinal, actual revision, position]`
  * of each such: the position of its last event where all its events are in the stream just there already, else null.
  *
+ * What can be done beforehand is done before the lock: texts are parsed into JSON there. Nearly always every append is
+ * written, and then nothing is looked up for each event.
+ *
  * Whoever adds names waits only for others who do, in the same order of tables and names, and never while holding the
  * lock; so nobody waits in a circle.
  */
 export const APPEND_FUNCTION = `
-create function store.append_group(
+create or replace function store.append_group(
   p_streams text, p_expected text, p_first text,
   p_categories text, p_types text, p_versions text, p_orgs text,
   p_appends text, p_shapes text, p_ids text, p_data text, p_metadata text,
@@ -33,8 +36,8 @@ declare
   v_appends    integer[]  := p_appends::integer[];
   v_shapes     integer[]  := p_shapes::integer[];
   v_ids        uuid[]     := p_ids::uuid[];
-  v_data       text[]     := string_to_array(p_data, chr(30));
-  v_metadata   text[]     := string_to_array(p_metadata, chr(30));
+  v_data       json[]     := string_to_array(p_data, chr(30))::json[];
+  v_metadata   json[]     := string_to_array(p_metadata, chr(30))::json[];
   v_kinds      smallint[];
   v_orgs       integer[];
   v_stream_ids bigint[];
@@ -88,33 +91,40 @@ begin
                         order by e.position desc limit 1) newest on true;
 
   if v_actual = v_expected then
-    v_skipped := array_fill(0, array[cardinality(v_expected)]);
-  else
-    v_actual := array(select coalesce((select greatest(t.floor, (select e.revision from store.events e
-                                                                  where e.stream_id = t.id
-                                                                  order by e.revision desc limit 1))
-                                         from store.streams t where t.id = s.id), -1)
-                        from unnest(v_stream_ids) as s(id));
-    select array_agg(case when v_actual[n] = v_expected[n] then
-                       (select coalesce(sum(v_first[m + 1] - v_first[m]), 0)
-                          from generate_series(1, n - 1) as m where v_actual[m] <> v_expected[m])
-                     end order by n),
-           json_agg(json_build_array(n, v_actual[n]::text, (
-             select max(e.position) filter (where e.revision = v_expected[n] + v_first[n + 1] - v_first[n])::text
-               from unnest(v_ids[v_first[n] : v_first[n + 1] - 1]) with ordinality as i(id, k)
-               join store.events e
-                 on e.stream_id = v_stream_ids[n] and e.revision = v_expected[n] + i.k and e.id = i.id
-             having count(*) = v_first[n + 1] - v_first[n]
-           )) order by n) filter (where v_actual[n] <> v_expected[n])
-      into v_skipped, unwritten
-      from generate_subscripts(v_expected, 1) as n;
+    insert into store.events (position, recorded_at, stream_id, revision, org, kind, v, id, data, metadata)
+    select base + e.n, v_now,
+           v_stream_ids[e.append], v_expected[e.append] + e.n - v_first[e.append] + 1,
+           v_orgs[e.shape], v_kinds[e.shape], v_versions[e.shape],
+           e.id, e.data, e.metadata
+      from unnest(v_appends, v_shapes, v_ids, v_data, v_metadata) with ordinality
+        as e(append, shape, id, data, metadata, n);
+    return;
   end if;
+
+  v_actual := array(select coalesce((select greatest(t.floor, (select e.revision from store.events e
+                                                                where e.stream_id = t.id
+                                                                order by e.revision desc limit 1))
+                                       from store.streams t where t.id = s.id), -1)
+                      from unnest(v_stream_ids) as s(id));
+  select array_agg(case when v_actual[n] = v_expected[n] then
+                     (select coalesce(sum(v_first[m + 1] - v_first[m]), 0)
+                        from generate_series(1, n - 1) as m where v_actual[m] <> v_expected[m])
+                   end order by n),
+         json_agg(json_build_array(n, v_actual[n]::text, (
+           select max(e.position) filter (where e.revision = v_expected[n] + v_first[n + 1] - v_first[n])::text
+             from unnest(v_ids[v_first[n] : v_first[n + 1] - 1]) with ordinality as i(id, k)
+             join store.events e
+               on e.stream_id = v_stream_ids[n] and e.revision = v_expected[n] + i.k and e.id = i.id
+           having count(*) = v_first[n + 1] - v_first[n]
+         )) order by n) filter (where v_actual[n] <> v_expected[n])
+    into v_skipped, unwritten
+    from generate_subscripts(v_expected, 1) as n;
 
   insert into store.events (position, recorded_at, stream_id, revision, org, kind, v, id, data, metadata)
   select base + e.n - v_skipped[e.append], v_now,
          v_stream_ids[e.append], v_expected[e.append] + e.n - v_first[e.append] + 1,
          v_orgs[e.shape], v_kinds[e.shape], v_versions[e.shape],
-         e.id, e.data::json, e.metadata::json
+         e.id, e.data, e.metadata
     from unnest(v_appends, v_shapes, v_ids, v_data, v_metadata) with ordinality
       as e(append, shape, id, data, metadata, n)
    where v_skipped[e.append] is not null;
