@@ -71,6 +71,8 @@ export const enrolmentSettings = z
   .strictObject({
     /** Enrolments, and renewals, at once in one process; each costs a signature and two appends. */
     concurrency: z.coerce.number().int().min(1).max(1_000).default(8),
+    /** How long an agent's certificate and broker credentials live; it renews them at half of that. */
+    credentialLifeSeconds: z.coerce.number().int().min(10).max(86_400).default(86_400),
   })
   .prefault({});
 

@@ -157,7 +157,7 @@ async function openDatabases({ database }: RegistryConfig): Promise<{ worker: Sq
   return { worker, identitySql };
 }
 
-async function openKeys({ authority, nats }: RegistryConfig, worker: Sql): Promise<OpenAuthority> {
+async function openKeys({ authority, nats, enrolment }: RegistryConfig, worker: Sql): Promise<OpenAuthority> {
   const measured = authorityMetrics(metrics, () => clock.now());
   const opened = await openAuthority({
     directory: authority.directory,
@@ -165,6 +165,7 @@ async function openKeys({ authority, nats }: RegistryConfig, worker: Sql): Promi
     servers: nats.url,
     agentServers: nats.agentUrls ?? nats.url,
     clock,
+    credentialLifeMs: enrolment.credentialLifeSeconds * 1_000,
     production: process.env.NODE_ENV === 'production',
     allowUnsafeBroker: nats.allowUnsafeVersion,
     onError: (err) => {

@@ -35,8 +35,8 @@ export interface BrokerOptions {
   /** One attempt, TLS handshake included; a broker that dislikes a certificate just falls silent. */
   readonly attemptTimeoutMs?: number;
   readonly random?: () => number;
-  /** Called before every attempt, the first included. */
-  readonly onAttempt?: () => void;
+  /** Called for every attempt, the first included, with the milliseconds until it is made. */
+  readonly onAttempt?: (inMs: number) => void;
 }
 
 const SERVICE_WINDOW_MS = 2_000;
@@ -66,8 +66,8 @@ export function natsConnectionOptions(options: BrokerOptions): ConnectionOptions
     reconnectDelayHandler: () => 0,
     reconnectToServer: ([server]) => {
       attempts += 1;
-      options.onAttempt?.();
       const delay = attempts === 1 ? 0 : Math.max(MIN_PAUSE_MS, random() * window());
+      options.onAttempt?.(delay);
       return server ? { server, delay } : null;
     },
     authenticator: authenticatorOf(identity),

@@ -48,6 +48,11 @@ function inherited(): Record<string, string> {
   return fromEnvironment([...PASSED_ON, ...PASSED_ON_FOR_PROOFS]);
 }
 
+/** For the registry: proofs let agents' credentials end within minutes. */
+export function credentialLifeFromEnvironment(): Record<string, string> {
+  return fromEnvironment(['KEYFLEET_ENROLMENT__CREDENTIAL_LIFE_SECONDS']);
+}
+
 /** Where whoever starts the installation wants its traces: for everything that stays up, not for what runs to its end. */
 export function tracingFromEnvironment(): Record<string, string> {
   return fromEnvironment(['ENDPOINT', 'RATIO', 'HEADER_FILE'].map((name) => `KEYFLEET_TRACING__${name}`));

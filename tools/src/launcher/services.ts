@@ -2,7 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ManagedProcess } from '@keyfleet/embedded';
 import { type Installation, SERVICES, type ServiceName } from './installation.js';
 import type { Layout } from './layout.js';
-import { isReady, isServing, startNodeProcess, tracingFromEnvironment } from './node-process.js';
+import {
+  credentialLifeFromEnvironment,
+  isReady,
+  isServing,
+  startNodeProcess,
+  tracingFromEnvironment,
+} from './node-process.js';
 import type { Ports } from './ports.js';
 import { Supervised, type SupervisedEvent } from './supervised.js';
 
@@ -31,7 +37,11 @@ export async function placeServices(options: {
         script: layout.app(name),
         cwd: layout.root,
         logFile: layout.log(name),
-        env: { ...tracingFromEnvironment(), ...installation.service(name, port) },
+        env: {
+          ...tracingFromEnvironment(),
+          ...(name === 'registry' && credentialLifeFromEnvironment()),
+          ...installation.service(name, port),
+        },
         ready: () => isServing(operationsUrl),
         signal,
       });

@@ -8,14 +8,20 @@ import type { NatsConnection } from '@nats-io/transport-node';
 export class BrokerLine {
   attempts = 0;
   failures = 0;
+  readonly #onAttempt: (at: number) => void;
   #trying = false;
   #silence: PromiseWithResolvers<void> | undefined;
+
+  /** Told when each attempt is made, in real milliseconds since the epoch; that may be a moment to come. */
+  constructor(onAttempt: (at: number) => void = () => {}) {
+    this.#onAttempt = onAttempt;
+  }
 
   /** Stands in for `connectNats`. */
   readonly connect = async (options: BrokerOptions): Promise<NatsConnection> => {
     await this.#silence?.promise;
     try {
-      const connection = await connectNats({ ...options, onAttempt: () => this.#attempt() });
+      const connection = await connectNats({ ...options, onAttempt: (inMs) => this.#attempt(inMs) });
       this.succeeded();
       return this.#tapped(connection);
     } catch (error) {
@@ -42,9 +48,10 @@ export class BrokerLine {
     this.#trying = false;
   }
 
-  #attempt(): void {
+  #attempt(inMs: number): void {
     // The one before came to nothing, or there would be no other.
     this.#failed();
+    this.#onAttempt(Date.now() + inMs);
     this.attempts += 1;
     this.#trying = true;
   }

@@ -5,7 +5,7 @@ import type { AgentChoice, SimulatorCommand, SimulatorReport, SimulatorSettings 
 import { paceFromEnvironment } from '../link/pace.js';
 import { Flapping } from './flapping.js';
 import { seededRandom } from './random.js';
-import { Agent } from './simulated-agent.js';
+import { Agent, type Tally } from './simulated-agent.js';
 import { spread } from './spread.js';
 
 type Command<K extends SimulatorCommand['kind']> = Extract<SimulatorCommand, { kind: K }>;
@@ -31,8 +31,7 @@ export class Fleet {
     image: (agent) => agent.keepImage(),
     rollback: (agent) => agent.rollback(),
   };
-  /** Why attempts came to nothing, by the machine's word for it. */
-  readonly #reasons = new Map<string, number>();
+  readonly #tally: Tally = { reasons: new Map(), attempts: new Map() };
 
   constructor(settings: SimulatorSettings) {
     this.#settings = settings;
@@ -71,7 +70,8 @@ export class Fleet {
       agents: this.#agents.map((agent) => agent.report()),
       cpuSeconds: (user + system) / 1e6,
       rssBytes: process.memoryUsage.rss(),
-      reasons: Object.fromEntries(this.#reasons),
+      reasons: Object.fromEntries(this.#tally.reasons),
+      attempts: Object.fromEntries(this.#tally.attempts),
     };
   }
 
@@ -114,7 +114,7 @@ export class Fleet {
         ...{ index, seed, directory, name, controlPlaneUrl, enrolmentTokenFile, labels, pruneAt },
         pace: this.#pace,
       },
-      this.#reasons,
+      this.#tally,
     );
     this.#agents.push(agent);
     return agent;

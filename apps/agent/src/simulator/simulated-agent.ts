@@ -25,6 +25,14 @@ export interface AgentOptions {
   readonly pruneAt?: number | undefined;
 }
 
+/** What is counted over all agents. */
+export interface Tally {
+  /** Why attempts came to nothing, by the machine's word for it. */
+  readonly reasons: Map<string, number>;
+  /** Attempts to connect, by tenths of a second since the epoch. */
+  readonly attempts: Map<number, number>;
+}
+
 const PRUNE_AT = 200;
 const LATENCY = Array.from({ length: 10 }, () => 0);
 
@@ -32,7 +40,7 @@ const LATENCY = Array.from({ length: 10 }, () => 0);
 export class Agent {
   readonly index: number;
   readonly journal: MemoryJournal;
-  readonly line = new BrokerLine();
+  readonly line: BrokerLine;
   readonly directory: string;
   /** Why it could not be enrolled, once and for all. */
   refused: string | undefined;
@@ -48,9 +56,14 @@ export class Agent {
   #killedAt: number | null = null;
   #connectedAt: number | null = null;
 
-  constructor(options: AgentOptions, reasons: Map<string, number>) {
+  constructor(options: AgentOptions, tally: Tally) {
     const { index, seed, directory } = options;
+    const { reasons, attempts } = tally;
     this.index = index;
+    this.line = new BrokerLine((at) => {
+      const tenth = Math.floor(at / 100);
+      attempts.set(tenth, (attempts.get(tenth) ?? 0) + 1);
+    });
     this.journal = new MemoryJournal({ pruneAt: options.pruneAt ?? PRUNE_AT });
     this.directory = join(directory, `agent-${index}`);
     this.#options = options;

@@ -30,6 +30,8 @@ export interface OpenAuthorityOptions {
   /** KEYFLEET_NATS__ALLOW_UNSAFE_VERSION. */
   readonly allowUnsafeBroker?: boolean;
   readonly intervalMs?: number;
+  /** Of agents' credentials; never more than 24 hours, which is the default. */
+  readonly credentialLifeMs?: number;
   readonly onResult?: (result: ReconcileResult, takenOver: number) => void;
   readonly onError?: (error: unknown) => void;
 }
@@ -72,8 +74,11 @@ export async function openAuthority(options: OpenAuthorityOptions): Promise<Open
     },
   });
   const revocations = new RevocationTable(options.sql);
-  const { agentServers: brokerUrls = options.servers, clock } = options;
-  const authority = await Authority.create({ keys, revocations, reconciler, brokerUrls, clock });
+  const { agentServers: brokerUrls = options.servers, clock, credentialLifeMs } = options;
+  const authority = await Authority.create({
+    ...{ keys, revocations, reconciler, brokerUrls, clock },
+    ...(credentialLifeMs !== undefined && { credentialLifeMs }),
+  });
   const watching = watch(connection, {
     onLost: () => {
       ready = false;

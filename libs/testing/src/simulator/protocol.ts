@@ -81,6 +81,8 @@ export interface SimulatorReport {
   readonly rssBytes: number;
   /** Of everything that came to nothing, attempts to connect among them: the machine's word for why, and how often. */
   readonly reasons: Readonly<Record<string, number>>;
+  /** Attempts to connect by all agents, by the tenth of a second (since the epoch, in real time) they are made in; one that is to come stands there too. */
+  readonly attempts: Readonly<Record<string, number>>;
 }
 
 export interface SimulatorRequest {
