@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import type { KeyPair } from '@nats-io/nkeys';
 import {
   type Authenticator,
@@ -37,6 +38,11 @@ export interface BrokerOptions {
   readonly random?: () => number;
   /** Called for every attempt, the first included, with the milliseconds until it is made. */
   readonly onAttempt?: (inMs: number) => void;
+  /**
+   * Called when a broker showed us its certificate, so it is there, whatever becomes of the attempt. (One that dislikes
+   * our certificate falls silent, and the library says nothing of a reconnect that fails.)
+   */
+  readonly onBroker?: () => void;
 }
 
 const SERVICE_WINDOW_MS = 2_000;
@@ -71,7 +77,7 @@ export function natsConnectionOptions(options: BrokerOptions): ConnectionOptions
       return server ? { server, delay } : null;
     },
     authenticator: authenticatorOf(identity),
-    tls: tlsOf(identity),
+    tls: tlsOf(identity, options.onBroker ?? (() => {})),
   };
 }
 
@@ -98,7 +104,7 @@ function lastGood(read: () => BrokerIdentity): () => BrokerIdentity {
   };
 }
 
-function tlsOf(identity: () => BrokerIdentity): NonNullable<ConnectionOptions['tls']> {
+function tlsOf(identity: () => BrokerIdentity, onBroker: () => void): NonNullable<ConnectionOptions['tls']> {
   const tls = {
     get cert() {
       return identity().certificate;
@@ -112,6 +118,10 @@ function tlsOf(identity: () => BrokerIdentity): NonNullable<ConnectionOptions['t
     minVersion: 'TLSv1.3',
     // Our agents and services present what they were issued; nothing is ever taken from the operating system's store.
     rejectUnauthorized: true,
+    checkServerIdentity: (host: string, certificate: PeerCertificate) => {
+      onBroker();
+      return checkServerIdentity(host, certificate);
+    },
   };
   return tls;
 }

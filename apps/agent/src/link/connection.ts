@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type AgentSubjectKind, agentInbox, agentSubject } from '@keyfleet/contracts/messages';
-import { type BrokerIdentity, type BrokerOptions, connectNats, traceHeaders } from '@keyfleet/messaging';
+import { type BrokerOptions, connectNats, traceHeaders } from '@keyfleet/messaging';
 import type { NatsConnection, Status } from '@nats-io/transport-node';
 import type { Broker } from './broker.js';
 import type { LinkLogger } from './host.js';
+import { brokerIdentity } from './identity/broker-identity.js';
 import { reasonOf } from './identity/enrol.js';
 import type { IdentityStore, StoredIdentity } from './identity/store.js';
 import { fullJitter, type Pace } from './pace.js';
@@ -21,6 +22,8 @@ export interface ConnectionOptions {
   readonly onCommand: (payload: Uint8Array) => void;
   /** The broker did not take our word for who we are; `clear` where it said that the credentials have ended. */
   readonly onRefused: (clear: boolean) => void;
+  /** A broker is there; whether it lets us in is not known yet. */
+  readonly onBroker: () => void;
 }
 
 const ENDED = /revoked|expired/i;
@@ -106,7 +109,7 @@ export class Connection implements Broker {
   }
 
   #brokerOptions(identity: StoredIdentity): BrokerOptions {
-    const { store, random, pace } = this.#options;
+    const { store, random, pace, onBroker } = this.#options;
     return {
       servers: identity.brokerUrls,
       identity: () => brokerIdentity(store),
@@ -114,6 +117,7 @@ export class Connection implements Broker {
       name: identity.agentId,
       reconnectWindowMs: () => pace.real(store.current?.reconnectWindowMs ?? 0),
       random,
+      onBroker,
     };
   }
 
@@ -242,11 +246,4 @@ export class Connection implements Broker {
     this.#ending.abort();
     await this.leave();
   }
-}
-
-function brokerIdentity(store: IdentityStore): BrokerIdentity {
-  const identity = store.current;
-  if (!identity) throw new Error('unenrolled');
-  const { jwt, certificate, privateKey, trustBundle } = identity;
-  return { jwt, certificate, privateKey, trustBundle: trustBundle.join('\n'), seed: store.key.seed };
 }

@@ -74,6 +74,7 @@ class RunningLink implements Link {
       onDisconnect: () => this.#enter('offline'),
       onCommand: (payload) => void commands.handle(payload),
       onRefused: (clear) => this.#renewal.refused(clear),
+      onBroker: () => this.#renewal.brokerIsThere(),
     });
     const broker = this.#connection;
     this.#heart = new Heart({ ...common, host, broker, onBeat: () => void broker.probe() });

@@ -165,6 +165,25 @@ describe('the link', () => {
     expect(plane.enrolments).toBe(1);
   });
 
+  it('F28: an agent whose credentials ended in an outage is back soon after it, however long it was', async () => {
+    plane = await TestControlPlane.start({ lifeMs: 4_000 });
+    host = newHost();
+    // The longest pauses there are: the seventh in vain is followed by more than six seconds.
+    link = await startLink(host, { pace: pace(20), random: () => 0.999 });
+    await connected();
+    await plane.broker.server.kill();
+    plane.away = true;
+    await waitFor(() => plane.renewals.https >= 7 && Date.now() > Date.parse(identity().expiresAt), {
+      ceilingMs: 30_000,
+    });
+    plane.away = false;
+    await plane.broker.restart();
+    await plane.broker.push();
+    const back = performance.now();
+    await connected();
+    expect(performance.now() - back).toBeLessThan(3_000);
+  }, 60_000);
+
   it('F28: an agent whose clock stands in the past notices by the refusal that its credentials have ended', async () => {
     plane = await TestControlPlane.start({ lifeMs: 4_000 });
     const stopped = Date.now();

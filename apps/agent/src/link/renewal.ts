@@ -24,6 +24,8 @@ const LOOK_MS = 30_000;
 const REFUSED_AGAIN_MS = 600_000;
 /** So long, give or take half, a broker may take to know its agents again. */
 const UNCLEAR_MS = 120_000;
+/** Where renewing fails all the same, a broker that is there says no more for so long, give or take half. */
+const HEARTENED_AGAIN_MS = 300_000;
 const AGAIN = { firstMs: 2_000, ceilingMs: 300_000 };
 /** A revoked agent asks rarely: somebody would have to take the revocation back. */
 const REVOKED_MS = 6 * 3_600_000;
@@ -48,6 +50,7 @@ export class Renewal {
   #failures = 0;
   #unknown = false;
   #heededAt = Number.NEGATIVE_INFINITY;
+  #heartenedAt = Number.NEGATIVE_INFINITY;
   /** Since the first refusal after the last connection. */
   #patience: { readonly until: number } | undefined;
 
@@ -79,8 +82,24 @@ export class Renewal {
     this.#asked.set();
   }
 
+  /**
+   * Where our credentials have ended, the broker's return means that the outage we could not renew in may be over: we
+   * do not sit out a pause that grew while it lasted. Each agent learns of it at its own moment of the window.
+   */
+  brokerIsThere(): void {
+    const { store, clock, pace, random } = this.#options;
+    const { current } = store;
+    if (!current || Date.parse(current.expiresAt) > clock.now()) return;
+    const now = clock.monotonic();
+    if (now - this.#heartenedAt < pace.real(HEARTENED_AGAIN_MS * (0.5 + random()))) return;
+    this.#heartenedAt = now;
+    this.#failures = 0;
+    this.#asked.set();
+  }
+
   connected(): void {
     this.#patience = undefined;
+    this.#heartenedAt = Number.NEGATIVE_INFINITY;
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -96,7 +115,7 @@ export class Renewal {
     }
   }
 
-  /** True where the broker refused us before the next look. */
+  /** True where the broker refused us, or showed that it is back, within so long. */
   async #wasRefused(count: number, ms: number, signal: AbortSignal): Promise<boolean> {
     const over = new AbortController();
     const either = AbortSignal.any([signal, over.signal]);
@@ -117,6 +136,7 @@ export class Renewal {
 
   async #settle(outcome: RenewOutcome, signal: AbortSignal): Promise<void> {
     const { connection, logger, pace, random, onRevoked, onRenewed } = this.#options;
+    const { count } = this.#asked;
     if (outcome.kind !== 'later') this.#unknown = false;
     if (outcome.kind === 'renewed') {
       this.#failures = 0;
@@ -137,6 +157,8 @@ export class Renewal {
     this.#failures += 1;
     logger.warn({ reason: outcome.reason }, 'The certificate could not be renewed; it is tried again.');
     const wait = fullJitter(backoff(this.#failures, AGAIN), random);
-    await pace.sleep(Math.max(wait, outcome.retryAfterMs ?? 0), signal);
+    const { retryAfterMs = 0 } = outcome;
+    await pace.sleep(retryAfterMs, signal);
+    await this.#wasRefused(count, pace.real(Math.max(wait - retryAfterMs, 0)), signal);
   }
 }

@@ -40,6 +40,8 @@ export class TestControlPlane {
   /** Enrolled after the backup this plane was restored from: known again once they show what they were given. */
   readonly forgotten = new Set<string>();
   renewals = { nats: 0, https: 0 };
+  /** Its edge answers, and what is behind it is away. */
+  away = false;
   enrolments = 0;
   readonly #commandKey = nkeySigner(newNkeySeed());
   readonly #nkeys = new Map<string, { nkey: string; agentId: string }>();
@@ -74,6 +76,7 @@ export class TestControlPlane {
         },
         '/api/v1/renew': async (body) => {
           this.renewals.https += 1;
+          if (this.away) return { status: 503, body: { code: 'service.unavailable' } };
           const { agentId, csr, enrolment } = renewRequest.parse(body);
           if (this.revoked.has(agentId)) return { status: 403, body: { code: 'agent.revoked' } };
           if (this.forgotten.has(agentId) && !enrolment)
