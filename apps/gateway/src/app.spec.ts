@@ -205,7 +205,7 @@ describe('sign-in', () => {
     expect(Number(blocked.headers['retry-after'])).toBeGreaterThan(0);
   });
 
-  it('S6: closes the enrolment door to a network that was refused too often', async () => {
+  it('S6, S8: closes the enrolment door, and no other, to a network that was refused too often', async () => {
     const payload = {
       token: `kfe_${'0'.repeat(64)}_${'x'.repeat(43)}`,
       name: 'site-1',
@@ -217,6 +217,13 @@ describe('sign-in', () => {
     for (let attempt = 0; attempt < 20; attempt += 1)
       expect((await enrol()).json().code).toBe('enrolment.token-invalid');
     expect((await enrol()).statusCode).toBe(429);
+    // S8: agents of the same network renew all the same.
+    const renewal = {
+      ...{ agentId: AGENT.id, csr: payload.csr, nkey: payload.nkey, at: new Date().toISOString() },
+      ...{ nonce: 'n'.repeat(32), signature: 'A'.repeat(86) },
+    };
+    const renewed = await app.inject({ method: 'POST', url: '/api/v1/renew', payload: renewal });
+    expect(renewed.statusCode).toBe(200);
   });
 });
 

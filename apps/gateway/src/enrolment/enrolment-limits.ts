@@ -21,6 +21,9 @@ redis.call('ZADD', KEYS[1], ARGV[3], ARGV[4])
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
 return 1`;
 
+/** Who guesses at tokens must not shut out agents that come to renew from the same network. */
+export type AgentDoor = 'enrol' | 'renew';
+
 export interface EnrolmentLimitOptions {
   readonly redis: Redis;
   readonly now: () => number;
@@ -31,32 +34,37 @@ export interface EnrolmentLimitOptions {
 export class EnrolmentLimits {
   readonly #redis: Redis;
   readonly #now: () => number;
-  readonly #refusals: RateLimiterRedis;
+  readonly #refusals: Readonly<Record<AgentDoor, RateLimiterRedis>>;
   readonly #onLimited: OnLimited;
 
   constructor(options: EnrolmentLimitOptions) {
     this.#redis = options.redis;
     this.#now = options.now;
     this.#onLimited = options.onLimited ?? (() => {});
-    this.#refusals = new RateLimiterRedis({
-      storeClient: options.redis,
-      keyPrefix: 'keyfleet:enrolment:refused',
-      points: REFUSALS,
-      duration: WINDOW_SECONDS,
-    });
+    const refusals = (keyPrefix: string) =>
+      new RateLimiterRedis({
+        storeClient: options.redis,
+        keyPrefix,
+        points: REFUSALS,
+        duration: WINDOW_SECONDS,
+      });
+    this.#refusals = {
+      enrol: refusals('keyfleet:enrolment:refused'),
+      renew: refusals('keyfleet:renewal:refused'),
+    };
   }
 
-  /** Throws `rate.limited` where a network was refused too often of late. */
-  async assertOpen(ip: string): Promise<void> {
-    const state = await this.#refusals.get(networkOf(ip)).catch(unavailable);
+  /** Throws `rate.limited` where a network was refused too often at this door of late. */
+  async assertOpen(door: AgentDoor, ip: string): Promise<void> {
+    const state = await this.#refusals[door].get(networkOf(ip)).catch(unavailable);
     if (state !== null && state.consumedPoints >= REFUSALS) {
       this.#onLimited('enrolment-network');
       throw new KeyfleetError('rate.limited', { retryAfterMs: state.msBeforeNext });
     }
   }
 
-  async refused(ip: string): Promise<void> {
-    await this.#refusals.consume(networkOf(ip)).catch((error: unknown) => {
+  async refused(door: AgentDoor, ip: string): Promise<void> {
+    await this.#refusals[door].consume(networkOf(ip)).catch((error: unknown) => {
       if (!(error instanceof RateLimiterRes)) unavailable();
     });
   }

@@ -13,7 +13,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Public } from '../access/access.decorator.js';
 import { commandMetaOf } from '../commands/meta.js';
 import { COMMANDS, type Commands } from '../commands/registry-commands.js';
-import { EnrolmentLimits } from './enrolment-limits.js';
+import { type AgentDoor, EnrolmentLimits } from './enrolment-limits.js';
 
 /** The two doors agents use before they have, or after they lost, a valid certificate. */
 @ApiTags('agent edge')
@@ -38,7 +38,7 @@ export class EnrolmentController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     reply.header('cache-control', 'no-store');
-    return this.#guarded(request, async () => {
+    return this.#guarded('enrol', request, async () => {
       const meta = commandMetaOf(
         { id: request.id, headers: {} },
         { actor: { id: 'svc_gateway' }, orgId: null, operation: 'enrol', body: null },
@@ -58,7 +58,7 @@ export class EnrolmentController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     reply.header('cache-control', 'no-store');
-    return this.#guarded(request, async () => {
+    return this.#guarded('renew', request, async () => {
       const meta = commandMetaOf(
         { id: request.id, headers: {} },
         { actor: { id: body.agentId }, orgId: null, operation: 'renew', body: null },
@@ -67,14 +67,18 @@ export class EnrolmentController {
     });
   }
 
-  /** Refusals are counted per network; what succeeds is bounded by concurrency alone, so a fleet can come at once. */
-  async #guarded<Result>(request: FastifyRequest, work: () => Promise<Result>): Promise<Result> {
-    await this.#limits.assertOpen(request.ip);
+  /** Refusals are counted per network and door; what succeeds is bounded by concurrency alone, so a fleet can come at once. */
+  async #guarded<Result>(
+    door: AgentDoor,
+    request: FastifyRequest,
+    work: () => Promise<Result>,
+  ): Promise<Result> {
+    await this.#limits.assertOpen(door, request.ip);
     const release = await this.#limits.enter();
     try {
       return await work();
     } catch (error) {
-      if (isRefusal(error)) await this.#limits.refused(request.ip);
+      if (isRefusal(error)) await this.#limits.refused(door, request.ip);
       throw error;
     } finally {
       await release();
