@@ -8,6 +8,8 @@ export interface StormOptions {
   readonly entitled: number;
   /** Attempts with a token that is none, from another network. */
   readonly wrong: number;
+  /** How long they are watched before and after; long enough for each agent's next beat by default. */
+  readonly settledMs?: number;
   readonly say: (line: string) => void;
 }
 
@@ -31,7 +33,6 @@ export interface StormResult {
 /** A beat is due after 30 s at the latest, is written within 5, and was there in time for 10 more. */
 const MOST_SILENCE_SECONDS = 45;
 const LOOK_MS = 1_000;
-/** Long enough for each agent's next beat. */
 const SETTLED_MS = 35_000;
 const BASELINE_MS = 5_000;
 const OVER_USES = 5;
@@ -39,11 +40,12 @@ const WRONG_NETWORK = '127.0.99.1';
 const OVER_USE_NETWORK = '127.0.98.1';
 
 /** Everybody wants in at once, some with a wrong token, while a fleet is there that beats. */
-export async function sufferStorm({ world, entitled, wrong, say }: StormOptions): Promise<StormResult> {
+export async function sufferStorm(options: StormOptions): Promise<StormResult> {
+  const { world, entitled, wrong, say, settledMs = SETTLED_MS } = options;
   const position = await world.store.headPosition();
   const known = new Set((await world.shown()).map(({ id }) => id));
   // What came before leaves agents unheard for a moment.
-  await delay(SETTLED_MS - BASELINE_MS);
+  await delay(Math.max(0, settledMs - BASELINE_MS));
   const before = await longestSilenceWhile(world, known, delay(BASELINE_MS));
   const enrolmentToken = await world.token(entitled);
   const url = world.stack.run.gateway.url;
@@ -61,7 +63,7 @@ export async function sufferStorm({ world, entitled, wrong, say }: StormOptions)
       seconds = Math.round((performance.now() - began) / 100) / 10;
       say(`${entitled} entitled agents were in after ${seconds} s`);
     });
-    const over = Promise.all([all, knocking]).then(() => delay(SETTLED_MS));
+    const over = Promise.all([all, knocking]).then(() => delay(settledMs));
     const meanwhile = await longestSilenceWhile(world, known, over).finally(() => ending.abort());
     const knocks = await knocking;
     const again = await knockWrongly({

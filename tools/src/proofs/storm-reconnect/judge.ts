@@ -39,6 +39,8 @@ export interface ReturnVerdict {
 }
 
 const TENTHS = 10;
+/** So late at most it is noticed that the broker takes connections: agents may be quicker. */
+const NOTICED_MS = 100;
 /** A herd comes many times as thick as an even spread; agents that came to a smaller fleet may still hold its shorter window. */
 const THICKER = 2;
 
@@ -49,7 +51,7 @@ export function judgeReturn(outage: Outage, limits: Limits = {}): ReturnVerdict 
   const back = after.agents.filter((agent) => hasReturned(agent, killedAt));
   const lastAt = Math.max(acceptedAt, ...back.map(({ connectedAt }) => connectedAt ?? 0));
   const all = attemptsSince(after.attempts, killedAt);
-  const living = attemptsSince(after.attempts, acceptedAt);
+  const living = attemptsSince(after.attempts, acceptedAt - NOTICED_MS);
   const verdict = {
     ...{ agents, returned: back.length, lost: agents - back.length, falseOffline: offline },
     downSeconds: tidy((acceptedAt - killedAt) / 1_000),

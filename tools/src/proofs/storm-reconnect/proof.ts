@@ -29,10 +29,10 @@ export interface KillResult extends OutageResult {
 
 /** The broker is killed and started again under everybody; then come many who want to be enrolled. */
 export async function proveKillAndStorm(
-  options: PartOptions & { entitled: number; knocks: number; handshakes: number },
+  options: PartOptions & { entitled: number; knocks: number; handshakes: number; settledMs?: number },
 ): Promise<{ readonly kill: KillResult; readonly storm: StormResult & { readonly held: boolean } }> {
   return inWorld('kill', options, {}, async (world) => {
-    const { say, entitled, knocks } = options;
+    const { say, entitled, knocks, settledMs } = options;
     const handshakesPerSecond = await measureHandshakes(world.stack, options.handshakes);
     const limitSeconds = Math.ceil(BACK_SECONDS * Math.max(1, ASSUMED_HANDSHAKES / handshakesPerSecond));
     say(`this machine takes ${handshakesPerSecond} handshakes a second: ${limitSeconds} s are allowed`);
@@ -40,7 +40,7 @@ export async function proveKillAndStorm(
       ...{ world, say, ceilingMs: Math.max(GIVEN_UP_MS, limitSeconds * 1_000) },
       limits: { seconds: limitSeconds, attemptsPerAgent: ATTEMPTS_PER_AGENT, herd: true },
     });
-    const storm = await sufferStorm({ world, say, entitled, wrong: knocks });
+    const storm = await sufferStorm({ world, say, entitled, wrong: knocks, settledMs });
     return {
       kill: { ...kill, held: kill.wrong.length === 0, handshakesPerSecond, limitSeconds },
       storm: { ...storm, held: storm.wrong.length === 0 },

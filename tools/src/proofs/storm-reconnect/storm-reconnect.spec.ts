@@ -103,13 +103,14 @@ describe('a small fleet', () => {
   it('F7, S8: comes back from a killed broker, and beats on while others want in', async () => {
     const { kill, storm } = await proveKillAndStorm({
       ...{ ...parts('storm-kill'), agents: 12, entitled: 10, knocks: 40, handshakes: 40 },
+      settledMs: 5_000,
     });
     expect(kill).toMatchObject({ returned: 12, lost: 0, falseOffline: 0, wrong: [] });
     expect(storm).toMatchObject({ entered: 10, enrolled: 10, overUsed: 0, falseOffline: 0, wrong: [] });
   }, 240_000);
 
   it('F28: renews and comes back after every certificate ended while the broker was away', async () => {
-    const expiry = await proveExpiry({ ...parts('storm-expiry'), agents: 8, lifeSeconds: 15 });
+    const expiry = await proveExpiry({ ...parts('storm-expiry'), agents: 8, lifeSeconds: 10 });
     expect(expiry).toMatchObject({ expired: 8, renewed: 8, returned: 8, lost: 0, wrong: [] });
   }, 240_000);
 });
