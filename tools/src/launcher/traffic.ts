@@ -80,11 +80,22 @@ export async function seedSecrets(place: AgentPlace): Promise<void> {
   }
 }
 
-/** A trickle of use, about one request a second and agent, until stopped; an agent that is down is left alone. */
+/**
+ * A trickle of use, about one request a second and agent, until stopped; an agent that is down is left alone. Each is
+ * asked one thing at a time: one that hangs would otherwise cost a connection a second.
+ */
 export function startTraffic(places: readonly AgentPlace[]): () => void {
   const timers = places.map((place) => {
     const vault = new Vault(place);
-    return setInterval(() => void act(vault).catch(() => {}), randomInt(800, 1_200));
+    let asking = false;
+    const ask = async (): Promise<void> => {
+      if (asking) return;
+      asking = true;
+      // One that is down, or too slow to answer, is asked again at the next turn.
+      await act(vault).catch(() => undefined);
+      asking = false;
+    };
+    return setInterval(() => void ask(), randomInt(800, 1_200));
   });
   return () => {
     for (const timer of timers) clearInterval(timer);
