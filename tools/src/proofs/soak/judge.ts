@@ -4,7 +4,7 @@ export interface Point {
   readonly value: number;
 }
 
-export type Verdict = 'flat' | 'grows' | 'not resolved';
+export type Verdict = 'flat' | 'levels off' | 'grows' | 'not resolved';
 
 /** How much a value grows, in percent of its median per hour, and between which bounds that lies with 95 %. */
 export interface Slope {
@@ -24,9 +24,18 @@ const Z = 1.96;
  * A robust fit: time is cut into blocks, of each the least value counts (what was being used for a moment is no leak),
  * and the slope is the median of those between all pairs of blocks (Theil–Sen). Its bounds come from the ranks of the
  * pairs, so neither an outlier nor the shape of the noise moves them much. It grows where even the lower bound is above
- * the limit, and is flat where even the upper is not.
+ * the limit, and is flat where even the upper is not. A leak does not tire: what grew above the limit, but no more in
+ * the second half taken by itself, was filling up and levels off.
  */
 export function slopeOf(points: readonly Point[], limitPerHour: number): Slope {
+  const whole = fitOf(points);
+  if (whole.from <= limitPerHour)
+    return { ...whole, verdict: whole.to <= limitPerHour ? 'flat' : 'not resolved' };
+  const later = fitOf(points.slice(points.length >> 1));
+  return { ...whole, verdict: later.perHour > limitPerHour ? 'grows' : 'levels off' };
+}
+
+function fitOf(points: readonly Point[]): Omit<Slope, 'verdict'> {
   const blocks = minima(points);
   const values = blocks.map(({ value }) => value).sort((a, b) => a - b);
   const median = values[values.length >> 1] ?? 0;
@@ -39,8 +48,7 @@ export function slopeOf(points: readonly Point[], limitPerHour: number): Slope {
   const n = blocks.length;
   const width = Z * Math.sqrt((n * (n - 1) * (2 * n + 5)) / 18);
   const [from, to] = [percent((slopes.length - width) / 2), percent((slopes.length + width) / 2)];
-  const verdict = from > limitPerHour ? 'grows' : to <= limitPerHour ? 'flat' : 'not resolved';
-  return { median, perHour: percent((slopes.length - 1) / 2), from, to, verdict };
+  return { median, perHour: percent((slopes.length - 1) / 2), from, to };
 }
 
 function minima(points: readonly Point[]): Point[] {

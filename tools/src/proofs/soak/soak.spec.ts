@@ -54,6 +54,17 @@ describe('the judge of a soak', () => {
     }
   });
 
+  it('F29: tells what fills up and levels off from what leaks beside it', () => {
+    const filling = (percentPerHour: number, seed: number): Point[] =>
+      series(percentPerHour, seed).map(({ at, value }) => ({
+        ...{ at, value: value + 12 * MIB * (1 - Math.exp(-at / (3 * MINUTE_MS))) },
+      }));
+    for (const seed of [1, 2, 3, 4, 5]) {
+      expect(slopeOf(filling(0, seed), 1).verdict).not.toBe('grows');
+      expect(slopeOf(filling(3, seed), 1).verdict).toBe('grows');
+    }
+  });
+
   it('F29: says so where the noise hides what it is asked for', () => {
     const random = seeded(9);
     const noise = Array.from({ length: 180 }, (_, n) => ({
