@@ -69,8 +69,10 @@ export class SimulatedAgents implements Mortals {
   }
 
   async kill(indexes: readonly number[]): Promise<number> {
+    // They die at some moment after this one; what detection needs is rather said too long than too short.
+    const at = Date.now();
     await this.#simulator.tell({ kind: 'kill', agents: indexes });
-    return Date.now();
+    return at;
   }
 
   async close(): Promise<void> {
