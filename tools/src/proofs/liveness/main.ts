@@ -7,6 +7,9 @@ import { SIMULATOR } from './simulated.js';
 
 /** Ten seconds of tolerance are then two real ones. */
 const FACTOR = 5;
+/** A beat costs about 0.6 ms at its agent and half of that behind it: two cores carry so many no faster. */
+const FACTOR_OF_MANY = 4;
+const MANY = 5_000;
 /** At scale 1. */
 const AGENTS = 10_000;
 const KILLS = 500;
@@ -27,7 +30,7 @@ await runProof('liveness', async ({ directory, random, say, scale, scaled }) => 
   mkdirSync(detection);
   const result = await proveLiveness({
     ...{ directory: detection, random, say },
-    factor: FACTOR,
+    factor: scaled(AGENTS) > MANY ? FACTOR_OF_MANY : FACTOR,
     kind: existsSync(SIMULATOR) ? 'simulator' : 'hearts',
     agents: scaled(AGENTS),
     kills: scaled(KILLS),
