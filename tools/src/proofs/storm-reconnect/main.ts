@@ -12,7 +12,7 @@ const LEAST_AGENTS = 20;
 /** Test time compresses the window agents come back in too: the more there are, the less of that a machine can take. */
 const FACTOR = { few: 10, many: 4, from: 500 };
 /** Long enough that everybody can be enrolled, and renew at half of it. */
-const LIFE_SECONDS = { least: 40, perAgent: 0.06 };
+const LIFE_SECONDS = { least: 40, perAgent: 0.15 };
 
 /** `npm run proof:storm-reconnect`: whatever takes the broker away, everybody comes back, and nobody in a herd. */
 await runProof('storm-reconnect', async ({ directory, seed, say, scaled }) => {
