@@ -47,7 +47,8 @@ export class Heart {
       const over = new AbortController();
       const either = AbortSignal.any([signal, over.signal]);
       await Promise.race([pace.sleep(due, either), this.#asked.after(count, either)]);
-      over.abort();
+      // Without a reason of ours an exception would be made for each, stack and all.
+      over.abort('over');
     }
   }
 

@@ -115,7 +115,8 @@ export class Upload {
     const over = new AbortController();
     const either = AbortSignal.any([signal, over.signal]);
     await Promise.race([this.#wake.after(count, either), pace.sleep(LOOK_MS, either)]);
-    over.abort();
+    // Without a reason of ours an exception would be made for each, stack and all.
+    over.abort('over');
     if (performance.now() > this.#resyncAt) this.#synced = false;
     else if (this.#synced) await pace.sleep(LINGER_MS, signal);
   }
@@ -127,7 +128,7 @@ export class Upload {
     const either = AbortSignal.any([signal, over.signal]);
     const reconnected = this.#connections.after(this.#connections.count, either);
     await Promise.race([this.#options.pace.sleep(ms, either), reconnected]);
-    over.abort();
+    over.abort('over');
   }
 
   /** One question and its answer. */
