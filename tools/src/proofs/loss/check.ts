@@ -93,15 +93,20 @@ export async function checkAll(options: CheckOptions): Promise<{ findings: Findi
   }
 }
 
-async function compareStates({ store, place, shown, patienceMs = PATIENCE_MS }: Looking) {
+async function compareStates({ store, place, shown, agents, say, patienceMs = PATIENCE_MS }: Looking) {
   const { states, offline } = await latestTransitions(store);
+  const real = new Set<string>(agents.map(({ id }) => id));
+  for (const { agentId, at, data } of offline)
+    say(
+      `${real.has(agentId) ? 'real' : 'simulated'} ${agentId} was called offline at ${at}: ${JSON.stringify(data)}`,
+    );
   let misstated = 0;
   for (const { slug, id } of place.stack.run.orgs) {
     const own = [...states].filter(([, { orgId }]) => orgId === id);
     const expected = new Map(own.map(([agent, { state }]) => [agent, state]));
     misstated += await shown.misstated(slug, expected, patienceMs);
   }
-  return { misstated, falseOffline: offline };
+  return { misstated, falseOffline: offline.length };
 }
 
 /** What agents record as they stop stays with them. */
@@ -156,17 +161,17 @@ async function compareTimelines(looking: Looking, summaries: ReadonlyMap<string,
 
 interface Transitions {
   readonly states: Map<string, { readonly state: string; readonly orgId: string | null }>;
-  readonly offline: number;
+  readonly offline: readonly { readonly agentId: string; readonly at: string; readonly data: unknown }[];
 }
 
 async function latestTransitions(store: EventStore): Promise<Transitions> {
   const states = new Map<string, { state: string; orgId: string | null }>();
-  let offline = 0;
+  const offline: { agentId: string; at: string; data: unknown }[] = [];
   for await (const { events } of pages(store, ['liveness']))
-    for (const { type, stream, metadata } of events) {
+    for (const { type, stream, metadata, data, recordedAt } of events) {
       const agentId = stream.slice('liveness-'.length);
       if (type === 'AgentWentOffline') {
-        offline += 1;
+        offline.push({ agentId, at: recordedAt, data });
         states.set(agentId, { state: 'offline', orgId: metadata.orgId });
       }
       if (type === 'AgentCameOnline') states.set(agentId, { state: 'online', orgId: metadata.orgId });
