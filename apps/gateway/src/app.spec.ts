@@ -1,6 +1,6 @@
 import { testRedis } from '@keyfleet/testing';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { getIntrospectionQuery } from 'graphql';
+import { getIntrospectionQuery, parse } from 'graphql';
 import { Redis } from 'ioredis';
 import { accessRules } from './testing/access-rules.js';
 import {
@@ -293,6 +293,59 @@ describe('GraphQL', () => {
       ),
     );
     expect(dear.json().errors[0].message).toMatch(/costs \d+/);
+    expect(gateway.logged).toEqual([]);
+  });
+
+  it('S14: answers what is asked over and over as it did the first time, and weighs its variables each time', async () => {
+    const often = async (ask: () => Promise<string>) => {
+      const answers: string[] = [];
+      for (let n = 0; n < 8; n += 1)
+        answers.push((await ask()).replace(/"traceId":"[^"]*"/g, '"traceId":""'));
+      expect(new Set(answers).size).toBe(1);
+      return JSON.parse(answers[0] ?? '');
+    };
+    const page = `query Page($first: Int) { org(slug: "${ORG.slug}") {
+      ${Array.from({ length: 14 }, (_, i) => `a${i}: agents(first: $first) { edges { node { id name state version labels lastSeenAt enrolledAt secrets } } }`).join(' ')}
+    } }`;
+    const first = await often(async () => (await graphql(page, { first: 2 })).payload);
+    expect(first.data.org.a0.edges.length).toBeGreaterThan(0);
+    const dear = await often(async () => (await graphql(page, { first: 200 })).payload);
+    expect(dear.errors[0].message).toMatch(/costs \d+/);
+    const wrong = await often(async () => (await graphql(page, { first: 'two' })).payload);
+    expect(wrong.errors[0].extensions.code).toBe('graphql.refused');
+    const forbidden = await often(
+      async () =>
+        (
+          await graphql(
+            `{ org(slug: "${ORG.slug}") { enrolmentTokens { edges { node { id } } } } }`,
+            {},
+            { keyfleet_session: VIEWER_SESSION },
+          )
+        ).payload,
+    );
+    expect(forbidden.errors[0].extensions.code).toBe('auth.forbidden');
+    expect(gateway.logged).toEqual([]);
+  });
+
+  it('S14: runs the operation that is named, of a document that has several and is asked often', async () => {
+    const query = 'query Id { me { id } } query Kind { me { kind } }';
+    for (let n = 0; n < 8; n += 1)
+      for (const [operationName, field] of [
+        ['Id', 'id'],
+        ['Kind', 'kind'],
+      ]) {
+        const answer = await app.inject({
+          ...{ method: 'POST', url: '/api/graphql', cookies: cookie },
+          payload: { query, operationName },
+        });
+        expect(Object.keys(answer.json().data.me)).toEqual([field]);
+      }
+  });
+
+  it('S14: takes no syntax tree in place of text, whatever it says it was parsed from', async () => {
+    const tree = JSON.stringify({ ...parse('{ me { id } }'), loc: { start: 0, end: 13 } });
+    for (const query of [tree, '"me"', '1', '[]', 'null'])
+      expect((await graphql(query)).json().errors[0].extensions.code).toBe('graphql.refused');
     expect(gateway.logged).toEqual([]);
   });
 });

@@ -3,16 +3,30 @@ import { type DynamicModule } from '@nestjs/common';
 import { GraphQLModule } from '@nestjs/graphql';
 import { MercuriusDriver, type MercuriusDriverConfig } from '@nestjs/mercurius';
 import type { FastifyRequest } from 'fastify';
-import { GraphQLError, parse } from 'graphql';
+import { type DocumentNode, GraphQLError, type GraphQLSchema } from 'graphql';
 import type { Logger } from '../http/logger.js';
 import { traceIdOf } from '../http/trace.js';
 import { formatError, isMutationByGet, statusOfErrors } from './errors.js';
-import { assertSize, assertText, depthLimit, limitRules, noSubscriptions } from './limits.js';
+import {
+  assertAffordable,
+  assertLength,
+  assertParsed,
+  depthLimit,
+  documentRules,
+  GRAPHQL_LIMITS,
+  isOneOperation,
+  noSubscriptions,
+} from './limits.js';
 
 export interface GraphQLOptions {
   readonly introspection: boolean;
   readonly logger: Logger;
 }
+
+/** Parsed and validated; few clients ask in many ways. Each is at most some hundred kilobytes. */
+const KEPT_DOCUMENTS = 128;
+/** Compiling takes as long as answering a few times does. */
+const ASKED_BEFORE_COMPILED = 4;
 
 interface Execution {
   readonly data?: unknown;
@@ -27,25 +41,28 @@ export function graphQL(options: GraphQLOptions): DynamicModule {
     autoSchemaFile: true,
     sortSchema: true,
     graphiql: false,
-    // Cost depends on variables, so validated documents cannot be cached across requests.
-    cache: false,
+    cache: KEPT_DOCUMENTS,
+    jit: ASKED_BEFORE_COMPILED,
     queryDepth: depthLimit(options.introspection),
-    validationRules: ({ source, variables }) => {
-      assertText(source);
-      return [
-        ...limitRules(variables as Record<string, unknown> | undefined, options.introspection),
-        noSubscriptions,
-      ];
-    },
+    // Of the document alone: what they say is kept with it.
+    validationRules: [...documentRules(options.introspection), noSubscriptions],
+    graphql: { parseOptions: { maxTokens: GRAPHQL_LIMITS.tokens } },
     fieldResolverEnhancers: ['guards'],
     context: (request: FastifyRequest) => ({ req: request }),
     errorFormatter: (execution: Execution, context: unknown) =>
       answer(execution, context, options.logger) as never,
     hooks: {
-      preParsing: (_schema: unknown, source: string) => {
-        assertSize(source);
-        // Mercurius takes a syntax tree as JSON where the text does not parse; no tree of strangers is run.
-        parse(source);
+      preParsing: (_schema: unknown, source: string) => assertLength(source),
+      preValidation: (_schema: unknown, document: DocumentNode) => assertParsed(document),
+      preExecution: (
+        schema: GraphQLSchema,
+        document: DocumentNode,
+        _context: unknown,
+        variables: unknown,
+      ) => {
+        // Cost depends on variables, so it is asked for each time.
+        assertAffordable(schema, document, variables as Record<string, unknown> | undefined);
+        return isOneOperation(document) ? undefined : { document };
       },
     } as never,
   });

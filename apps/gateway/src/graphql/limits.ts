@@ -1,12 +1,17 @@
 import {
   type ASTVisitor,
+  type DocumentNode,
   GraphQLError,
+  type GraphQLSchema,
+  Kind,
   Lexer,
+  Location,
   NoSchemaIntrospectionCustomRule,
   Source,
   TokenKind,
   type ValidationContext,
   type ValidationRule,
+  validate,
 } from 'graphql';
 import { createComplexityRule, fieldExtensionsEstimator, simpleEstimator } from 'graphql-query-complexity';
 
@@ -27,24 +32,46 @@ export function depthLimit(introspection: boolean): number {
   return introspection ? INTROSPECTION_DEPTH : GRAPHQL_LIMITS.depth;
 }
 
+const AS_TEXT = 'Send the operation as text.';
+
 export function refused(message: string): GraphQLError {
   return new GraphQLError(message, { extensions: { code: 'graphql.refused' } });
 }
 
-export function assertText(document: unknown): asserts document is string {
-  if (typeof document !== 'string') throw refused('Send the operation as text.');
-}
-
 /** Before parsing, so that a huge document costs nothing. Throws where it is over the size limits. */
 export function assertSize(document: unknown): asserts document is string {
-  assertText(document);
-  if (document.length > GRAPHQL_LIMITS.characters)
-    throw refused(`The operation has more than ${GRAPHQL_LIMITS.characters} characters.`);
+  assertLength(document);
   const lexer = new Lexer(new Source(document));
   for (let count = 0; lexer.advance().kind !== TokenKind.EOF; count += 1) {
     if (count >= GRAPHQL_LIMITS.tokens)
       throw refused(`The operation has more than ${GRAPHQL_LIMITS.tokens} tokens.`);
   }
+}
+
+export function assertLength(document: unknown): asserts document is string {
+  if (typeof document !== 'string') throw refused(AS_TEXT);
+  if (document.length > GRAPHQL_LIMITS.characters)
+    throw refused(`The operation has more than ${GRAPHQL_LIMITS.characters} characters.`);
+}
+
+/** Mercurius takes a syntax tree as JSON where the text does not parse; no tree of strangers is run, and JSON has no classes. */
+export function assertParsed(document: DocumentNode | null): void {
+  if (!(document?.loc instanceof Location)) throw refused(AS_TEXT);
+}
+
+/** What is kept with a document is compiled for one operation, whichever is named. */
+export function isOneOperation({ definitions }: DocumentNode): boolean {
+  return definitions.filter(({ kind }) => kind === Kind.OPERATION_DEFINITION).length === 1;
+}
+
+/** Throws where the document costs too much with these variables. */
+export function assertAffordable(
+  schema: GraphQLSchema,
+  document: DocumentNode,
+  variables: Record<string, unknown> | undefined,
+): void {
+  const [error] = validate(schema, document, [costRule(variables)]);
+  if (error) throw error;
 }
 
 function countingRule(what: 'aliases' | 'directives'): ValidationRule {
@@ -97,18 +124,27 @@ export function subscriptionRules(introspection: boolean): ValidationRule {
   };
 }
 
-/** All rules for one request; cost depends on its variables. */
-export function limitRules(
-  variables: Record<string, unknown> | undefined,
-  introspection: boolean,
-): ValidationRule[] {
-  const cost = createComplexityRule({
+function costRule(variables: Record<string, unknown> | undefined): ValidationRule {
+  const rule = createComplexityRule({
     maximumComplexity: GRAPHQL_LIMITS.cost,
     variables: variables ?? {},
     estimators: [fieldExtensionsEstimator(), simpleEstimator({ defaultComplexity: 1 })],
     createError: (max: number, actual: number) =>
       refused(`The operation costs ${Math.ceil(actual)}; at most ${max} is answered.`),
   });
-  const rules = [countingRule('aliases'), countingRule('directives'), cost as ValidationRule];
+  return rule as ValidationRule;
+}
+
+/** What a document may be, whatever its variables. */
+export function documentRules(introspection: boolean): ValidationRule[] {
+  const rules = [countingRule('aliases'), countingRule('directives')];
   return introspection ? rules : [...rules, NoSchemaIntrospectionCustomRule];
+}
+
+/** All rules for one request; cost depends on its variables. */
+export function limitRules(
+  variables: Record<string, unknown> | undefined,
+  introspection: boolean,
+): ValidationRule[] {
+  return [...documentRules(introspection), costRule(variables)];
 }
