@@ -35,6 +35,7 @@ export {
   servicePermissions,
 } from './broker/services.js';
 export {
+  type AgentSigner,
   type AgentUser,
   AUTHORITY_INBOX,
   agentUserJwt,

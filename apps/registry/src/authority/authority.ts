@@ -11,7 +11,7 @@ import {
   trustBundle,
 } from '@keyfleet/crypto';
 import { type Clock, KeyfleetError, toTimestamp } from '@keyfleet/kernel';
-import { agentUserJwt, publicKeyOf, readAgentJwt } from '@keyfleet/messaging';
+import { type AgentSigner, agentUserJwt, publicKeyOf, readAgentJwt } from '@keyfleet/messaging';
 import type {
   AgentAuthority,
   AgentCredentials,
@@ -41,11 +41,13 @@ export interface AuthorityParts {
 export class Authority implements AgentAuthority {
   readonly #parts: AuthorityParts;
   readonly #signer: ReturnType<typeof nkeySigner>;
+  readonly #agentSigner: AgentSigner;
   readonly #bundle: readonly string[];
 
   constructor(parts: AuthorityParts) {
     this.#parts = parts;
     this.#signer = nkeySigner(parts.keys.command);
+    this.#agentSigner = { account: parts.keys.installation.account, agentsSeed: parts.keys.agents };
     const { ca, otherCa } = parts.keys;
     this.#bundle = splitPem(trustBundle(ca.certificate, ...(otherCa ? [otherCa] : [])));
   }
@@ -67,11 +69,13 @@ export class Authority implements AgentAuthority {
       now: clock.now(),
       validForMs: credentialLifeMs,
     });
-    const { account } = keys.installation;
-    const jwt = await agentUserJwt(
-      { account, agentsSeed: keys.agents },
-      { orgId, agentId, nkey, certificateKeyId: issued.keyId, expiresAt: issued.expiresAt },
-    );
+    const jwt = await agentUserJwt(this.#agentSigner, {
+      orgId,
+      agentId,
+      nkey,
+      certificateKeyId: issued.keyId,
+      expiresAt: issued.expiresAt,
+    });
     return {
       certificate: issued.certificate,
       serial: issued.serial,

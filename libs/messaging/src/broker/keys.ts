@@ -44,8 +44,14 @@ export function keyPairOf(seed: string): KeyPair {
   const der = Buffer.concat([PKCS8, slow.getRawSeed()]);
   const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
   const publicKey = slow.getPublicKey();
-  const fast: Pick<KeyPair, 'getPublicKey' | 'sign'> = {
+  let privateKey: Uint8Array | undefined;
+  const fast: Pick<KeyPair, 'getPublicKey' | 'getPrivateKey' | 'sign'> = {
     getPublicKey: () => publicKey,
+    // Asked for by whoever signs a JWT, to see that there is one.
+    getPrivateKey: () => {
+      privateKey ??= slow.getPrivateKey();
+      return privateKey;
+    },
     sign: (input) => sign(null, input, key),
   };
   return Object.assign(Object.create(slow) as KeyPair, fast);

@@ -1,5 +1,6 @@
 import { isId } from '@keyfleet/kernel';
 import { encodeUser, fmtCreds } from '@nats-io/jwt';
+import type { KeyPair } from '@nats-io/nkeys';
 import { keyPairOf } from './keys.js';
 import { type Service, servicePermissions } from './services.js';
 
@@ -18,14 +19,25 @@ export interface AgentUser {
   readonly expiresAt: number;
 }
 
+export interface AgentSigner {
+  readonly account: string;
+  readonly agentsSeed: string;
+}
+
+/** To know the keys of a seed takes longer than signing does. */
+const pairs = new WeakMap<AgentSigner, KeyPair>();
+
+function pairOf(signer: AgentSigner): KeyPair {
+  const pair = pairs.get(signer) ?? keyPairOf(signer.agentsSeed);
+  pairs.set(signer, pair);
+  return pair;
+}
+
 /**
  * The JWT an agent connects with. It carries no permission of its own: the signer's template gives all, filled in with
- * the name and the `org` tag here, which is why nothing but an id gets in.
+ * the name and the `org` tag here, which is why nothing but an id gets in. Whoever signs many keeps the signer.
  */
-export function agentUserJwt(
-  signer: { readonly account: string; readonly agentsSeed: string },
-  user: AgentUser,
-): Promise<string> {
+export function agentUserJwt(signer: AgentSigner, user: AgentUser): Promise<string> {
   if (!isId('org', user.orgId) || !isId('agt', user.agentId) || !NKEY.test(user.nkey))
     throw new TypeError('an agent user is made of ids and a public user key only');
   if (!/^[0-9a-f]{64}$/.test(user.certificateKeyId)) throw new TypeError('not a key id');
@@ -34,7 +46,7 @@ export function agentUserJwt(
     user.nkey,
     signer.account,
     { tags: [`org:${user.orgId}`, `spki:${user.certificateKeyId}`] },
-    { signer: keyPairOf(signer.agentsSeed), scopedUser: true, exp: Math.floor(user.expiresAt / 1000) },
+    { signer: pairOf(signer), scopedUser: true, exp: Math.floor(user.expiresAt / 1000) },
   );
 }
 

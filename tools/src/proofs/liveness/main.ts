@@ -8,7 +8,7 @@ import { SIMULATOR } from './simulated.js';
 /** Ten seconds of tolerance are then two real ones. */
 const FACTOR = 5;
 /** A beat costs about 0.6 ms at its agent and half of that behind it: two cores carry so many no faster. */
-const FACTOR_OF_MANY = 4;
+const FACTOR_OF_MANY = 2;
 const MANY = 5_000;
 /** At scale 1. */
 const AGENTS = 10_000;
