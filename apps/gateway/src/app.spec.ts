@@ -340,6 +340,14 @@ describe('GraphQL', () => {
         });
         expect(Object.keys(answer.json().data.me)).toEqual([field]);
       }
+    for (let n = 0; n < 8; n += 1) {
+      const payload = { query: 'query Id { me { id } }', operationName: n < 6 ? 'Id' : 'Other' };
+      const answer = await app.inject({
+        ...{ method: 'POST', url: '/api/graphql', cookies: cookie },
+        payload,
+      });
+      expect(answer.statusCode).toBe(n < 6 ? 200 : 400);
+    }
   });
 
   it('S14: takes no syntax tree in place of text, whatever it says it was parsed from', async () => {

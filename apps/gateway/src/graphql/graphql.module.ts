@@ -14,7 +14,7 @@ import {
   depthLimit,
   documentRules,
   GRAPHQL_LIMITS,
-  isOneOperation,
+  isTheOperation,
   noSubscriptions,
 } from './limits.js';
 
@@ -54,15 +54,10 @@ export function graphQL(options: GraphQLOptions): DynamicModule {
     hooks: {
       preParsing: (_schema: unknown, source: string) => assertLength(source),
       preValidation: (_schema: unknown, document: DocumentNode) => assertParsed(document),
-      preExecution: (
-        schema: GraphQLSchema,
-        document: DocumentNode,
-        _context: unknown,
-        variables: unknown,
-      ) => {
+      preExecution: (schema: GraphQLSchema, document: DocumentNode, context: unknown, variables: unknown) => {
         // Cost depends on variables, so it is asked for each time.
         assertAffordable(schema, document, variables as Record<string, unknown> | undefined);
-        return isOneOperation(document) ? undefined : { document };
+        return isTheOperation(document, operationNamed(context)) ? undefined : { document };
       },
     } as never,
   });
@@ -92,6 +87,14 @@ function flattenErrors(errors: readonly unknown[]): GraphQLError[] {
         : new GraphQLError(String((error as Error).message), { originalError: error as Error }),
     ];
   });
+}
+
+function operationNamed(context: unknown): unknown {
+  const { body, query } = requestIn(context) ?? {};
+  return (
+    (body as { operationName?: unknown } | undefined)?.operationName ??
+    (query as { operationName?: unknown } | undefined)?.operationName
+  );
 }
 
 function requestIn(context: unknown): FastifyRequest | undefined {

@@ -59,9 +59,10 @@ export function assertParsed(document: DocumentNode | null): void {
   if (!(document?.loc instanceof Location)) throw refused(AS_TEXT);
 }
 
-/** What is kept with a document is compiled for one operation, whichever is named. */
-export function isOneOperation({ definitions }: DocumentNode): boolean {
-  return definitions.filter(({ kind }) => kind === Kind.OPERATION_DEFINITION).length === 1;
+/** Whether the document has one operation and this is its name, where one is named: what is compiled heeds no name. */
+export function isTheOperation({ definitions }: DocumentNode, named: unknown): boolean {
+  const operations = definitions.filter((one) => one.kind === Kind.OPERATION_DEFINITION);
+  return operations.length === 1 && (!named || operations[0]?.name?.value === named);
 }
 
 /** Throws where the document costs too much with these variables. */

@@ -58,7 +58,7 @@ export class Authority implements AgentAuthority {
 
   /** Throws `enrolment.csr-invalid`, or `agent.revoked` for a key that may not come back. */
   async issueAgentIdentity(request: CredentialRequest): Promise<AgentCredentials> {
-    const { keys, ca, clock, brokerUrls, credentialLifeMs = MAX_AGENT_CERTIFICATE_MS } = this.#parts;
+    const { ca, clock, brokerUrls, credentialLifeMs = MAX_AGENT_CERTIFICATE_MS } = this.#parts;
     const { orgId, agentId, nkey } = request;
     const csr = await readCertificateRequest(request.csr, agentId);
     if (await this.#parts.revocations.hasKey(nkey)) throw new KeyfleetError('agent.revoked');
