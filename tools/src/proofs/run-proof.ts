@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { endDescendants } from './family.js';
 import { seeded } from './random.js';
 
 export interface ProofRun {
@@ -47,6 +48,7 @@ export async function runProof(name: string, prove: (run: ProofRun) => Promise<P
   const write = (line: string) => process.stdout.write(`${line}\n`);
   write(`proof:${name}, seed ${seed}, scale ${scale}`);
   const directory = mkdtempSync(join(tmpdir(), `keyfleet-${name}-`));
+  endWhenTold(name, directory);
   let result: ProofResult = { held: false };
   try {
     result = await prove({
@@ -65,4 +67,15 @@ export async function runProof(name: string, prove: (run: ProofRun) => Promise<P
   const { held, ...figures } = result;
   write(JSON.stringify({ proof: name, held, seed, scale, ...figures, seconds: seconds() }));
   process.exit(held ? 0 : 1);
+}
+
+/** Somebody who ends a proof early finds nothing of it left, and a last line that says it did not hold. */
+function endWhenTold(proof: string, directory: string): void {
+  const end = async (signal: NodeJS.Signals) => {
+    await endDescendants();
+    rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+    process.stdout.write(`${JSON.stringify({ proof, held: false, endedBy: signal })}\n`);
+    process.exit(1);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => void end(signal));
 }

@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { familyOf } from '../family.js';
 
 /** Of /proc/…/stat; Linux has had it at 100 for ever. */
 const TICKS_PER_SECOND = 100;
@@ -7,28 +8,6 @@ interface Stat {
   readonly pid: number;
   readonly parent: number;
   readonly ticks: number;
-}
-
-/** A process and everything under it. */
-export function familyOf(pid: number): readonly number[] {
-  const all = readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((name) => statOf(Number(name)));
-  const family = [pid];
-  for (const one of family)
-    family.push(...all.filter(({ parent }) => parent === one).map((stat) => stat.pid));
-  return family;
-}
-
-/** The signal for a process and everything under it; what has ended meanwhile is left out. */
-export function signalFamily(pid: number, signal: 'SIGSTOP' | 'SIGCONT'): void {
-  for (const one of familyOf(pid)) {
-    try {
-      process.kill(one, signal);
-    } catch {
-      // It ended between the look and the signal.
-    }
-  }
 }
 
 /** Processor seconds a process and everything now under it have used. */

@@ -8,7 +8,7 @@ import { waitFor } from '@keyfleet/testing';
 import { Client } from '../../e2e/client.js';
 import { isFullyReady, type Replica, startReplica } from '../../e2e/replicas.js';
 import { Stack } from '../../e2e/stack.js';
-import { familyOf, signalFamily } from './processes.js';
+import { familyOf, signalAll } from '../family.js';
 
 const PAGE = 5_000;
 
@@ -90,7 +90,7 @@ export class DetectionWorld {
   }
 
   signal(what: 'nats' | 'postgres' | number, signal: 'SIGSTOP' | 'SIGCONT'): void {
-    signalFamily(typeof what === 'number' ? what : this.stack.run[what].pid, signal);
+    signalAll(familyOf(typeof what === 'number' ? what : this.stack.run[what].pid), signal);
   }
 
   /** Sets the wall clock of one registry, or of both, off by so much. */

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FaultProxy } from '@keyfleet/testing';
+import { familyOf, signalAll } from '../family.js';
 import { seeded } from '../random.js';
-import { familyOf, signalAll } from './images.js';
 import type { Killer } from './kills.js';
 import type { Place, Unit } from './place.js';
 import type { Kill } from './plan.js';

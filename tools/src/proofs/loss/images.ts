@@ -1,31 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
-
-/** Every process below one, itself first. */
-export function familyOf(pid: number): number[] {
-  const family = [pid];
-  for (let index = 0; index < family.length; index += 1) family.push(...childrenOf(family[index] as number));
-  return family;
-}
-
-function childrenOf(pid: number): number[] {
-  try {
-    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
-    return text.split(/\s+/).filter(Boolean).map(Number);
-  } catch {
-    return [];
-  }
-}
-
-export function signalAll(pids: readonly number[], signal: NodeJS.Signals): void {
-  for (const pid of pids) {
-    try {
-      process.kill(pid, signal);
-    } catch {
-      // It has ended meanwhile.
-    }
-  }
-}
+import { existsSync, renameSync, rmSync } from 'node:fs';
+import { familyOf, signalAll } from '../family.js';
 
 /** What a power failure at this moment would leave: copied while every process that writes there stands still. */
 export function takeImage(pid: number, directory: string, image: string): void {
