@@ -4,6 +4,7 @@ import { type DatabaseRole, urlOfDatabase } from '@keyfleet/embedded';
 import { closeSql, createSql, type Sql, transaction } from '@keyfleet/postgres';
 import type { Stack } from '../../e2e/stack.js';
 import { MARKED } from './fill.js';
+import { sameRows } from './same-rows.js';
 
 const EVENTS = 'analytics.events';
 
@@ -43,20 +44,9 @@ export class Database {
     });
   }
 
-  /** A number per table over all its rows, in any order; rows that were spoiled and rows after the position left out. */
-  async hashes(projection: string, version: number, upTo: bigint): Promise<Record<string, string>> {
-    const tables = await this.#sql<{ logical: string; physical: string }[]>`
-      select logical, physical from projections.tables where projection = ${projection} and version = ${version}`;
-    const hashes: Record<string, string> = {};
-    for (const { logical, physical } of tables) {
-      const timeline = projection === EVENTS;
-      const where = timeline ? `where type <> '${MARKED}' and position <= ${upTo}` : '';
-      const [row] = await this.#sql.unsafe<{ hash: string }[]>(
-        `select count(*) || ':' || coalesce(sum(hashtextextended(t::text, 0)::numeric), 0) as hash from ${physical} t ${where}`,
-      );
-      hashes[logical] = row?.hash ?? '';
-    }
-    return hashes;
+  async sameRows(projection: string): Promise<boolean> {
+    const upTo = await this.positionOf(projection, -1);
+    return sameRows(this.#sql, { projection, upTo, rows: projection === EVENTS ? 'events' : 'agents' });
   }
 
   async #inUse(logical: string): Promise<string> {
