@@ -65,14 +65,24 @@ export function isTheOperation({ definitions }: DocumentNode, named: unknown): b
   return operations.length === 1 && (!named || operations[0]?.name?.value === named);
 }
 
+/** Of documents that are kept: with which variables they were found affordable, as text. */
+const affordable = new WeakMap<DocumentNode, Set<string>>();
+const KEPT_VARIABLES = { sets: 32, characters: 500 };
+
 /** Throws where the document costs too much with these variables. */
 export function assertAffordable(
   schema: GraphQLSchema,
   document: DocumentNode,
   variables: Record<string, unknown> | undefined,
 ): void {
+  const text = JSON.stringify(variables ?? {});
+  const known = affordable.get(document) ?? new Set();
+  if (known.has(text)) return;
   const [error] = validate(schema, document, [costRule(variables)]);
   if (error) throw error;
+  if (text.length > KEPT_VARIABLES.characters) return;
+  if (known.size >= KEPT_VARIABLES.sets) known.clear();
+  affordable.set(document, known.add(text));
 }
 
 function countingRule(what: 'aliases' | 'directives'): ValidationRule {
