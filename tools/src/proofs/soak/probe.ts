@@ -7,6 +7,8 @@ export interface Sample {
   /** Milliseconds since the epoch. */
   readonly at: number;
   readonly rss: number;
+  /** Of RSS what is no file's: without the pages of programs, which become resident as they are first touched. */
+  readonly anonymous: number;
   /** Bytes of data that are reachable: the heap and what it holds outside, without compiled code. */
   readonly live: number;
   readonly descriptors: number;
@@ -26,11 +28,16 @@ function take(): Sample {
   const { rss, external } = process.memoryUsage();
   const resources = process.getActiveResourcesInfo();
   return {
-    ...{ at: Date.now(), rss, live: data() + external },
+    ...{ at: Date.now(), rss, live: data() + external, anonymous: anonymous() },
     descriptors: readdirSync('/proc/self/fd').length,
     timers: resources.filter((name) => name === 'Timeout').length,
     sockets: resources.filter((name) => name.startsWith('TCP')).length,
   };
+}
+
+function anonymous(): number {
+  const [, kibibytes] = /^RssAnon:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
+  return Number(kibibytes) * 1024;
 }
 
 /**

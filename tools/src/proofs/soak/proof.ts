@@ -115,6 +115,10 @@ export function judgeProcess(name: string, samples: readonly Sample[], limitPerH
       points(({ rss }) => rss),
       limitPerHour,
     ),
+    anonymous: slopeOf(
+      points(({ anonymous }) => anonymous),
+      limitPerHour,
+    ),
     descriptors: constancyOf(points(({ descriptors }) => descriptors)),
     timers: constancyOf(points(({ timers }) => timers)),
     sockets: constancyOf(points(({ sockets }) => sockets)),

@@ -5,6 +5,8 @@ export interface ProcessReport {
   readonly samples: number;
   readonly live: Slope;
   readonly rss: Slope;
+  /** Part of RSS; shown, and not judged by itself. */
+  readonly anonymous: Slope;
   readonly descriptors: Constancy;
   readonly timers: Constancy;
   readonly sockets: Constancy;
@@ -21,6 +23,10 @@ const HEAD = [
   'within',
   '',
   'RSS MiB',
+  '%/h',
+  'within',
+  '',
+  'of it no files',
   '%/h',
   'within',
   '',
@@ -43,11 +49,12 @@ export function tableOf(processes: readonly ProcessReport[], servers: readonly S
   ];
 }
 
-function rowOf({ name, live, rss, descriptors, timers, sockets }: ProcessReport): string[] {
+function rowOf({ name, live, rss, anonymous, descriptors, timers, sockets }: ProcessReport): string[] {
   return [
     name,
     ...slopeCells(live),
     ...slopeCells(rss),
+    ...slopeCells(anonymous),
     countOf(descriptors),
     countOf(timers),
     countOf(sockets),
