@@ -43,10 +43,13 @@ export function keyPairOf(seed: string): KeyPair {
   const slow = fromSeed(Buffer.from(seed.trim(), 'latin1')) as KeyPair & { getRawSeed(): Uint8Array };
   const der = Buffer.concat([PKCS8, slow.getRawSeed()]);
   const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
-  const publicKey = slow.getPublicKey();
+  let publicKey: string | undefined;
   let privateKey: Uint8Array | undefined;
   const fast: Pick<KeyPair, 'getPublicKey' | 'getPrivateKey' | 'sign'> = {
-    getPublicKey: () => publicKey,
+    getPublicKey: () => {
+      publicKey ??= slow.getPublicKey();
+      return publicKey;
+    },
     // Asked for by whoever signs a JWT, to see that there is one.
     getPrivateKey: () => {
       privateKey ??= slow.getPrivateKey();

@@ -60,12 +60,12 @@ export async function proveLiveness(options: LivenessOptions): Promise<LivenessR
 
 function enrol(
   world: DetectionWorld,
-  { directory, factor, agents: count, kind, random }: LivenessOptions,
+  { directory, factor, agents: count, kind, random, say }: LivenessOptions,
 ): Promise<Mortals> {
   const { stack, client, store } = world;
   if (kind === 'simulator')
     return SimulatedAgents.enrol({
-      ...{ stack, client, directory, count, factor },
+      ...{ stack, client, directory, count, factor, say },
       seed: Math.floor(random() * 2 ** 32).toString(16),
     });
   const { nats, orgs } = stack.run;

@@ -11,6 +11,7 @@ export interface SimulatedOptions {
   readonly seed: string;
   readonly count: number;
   readonly factor: number;
+  readonly say: (line: string) => void;
 }
 
 /** Enrolments a second the machine takes beside everything else. */
@@ -32,7 +33,7 @@ export class SimulatedAgents implements Mortals {
   }
 
   static async enrol(options: SimulatedOptions): Promise<SimulatedAgents> {
-    const { client, count, directory, factor, seed, stack } = options;
+    const { client, count, directory, factor, say, seed, stack } = options;
     const simulator = startSimulator({
       ...{ script: SIMULATOR, seed, timeFactor: factor },
       controlPlaneUrl: stack.run.gateway.url,
@@ -48,6 +49,7 @@ export class SimulatedAgents implements Mortals {
       });
       const { token } = answer.body as { token: string };
       await simulator.tell({ kind: 'add', agents, enrolmentToken: token, perSecond: PER_SECOND });
+      say(`${added + agents} of ${count} agents are enrolled`);
     }
     const { agents } = await simulator.report();
     return new SimulatedAgents(
