@@ -33,7 +33,15 @@ export interface Toll {
 /** Few enough that not everything is away at once for long. */
 const AT_ONCE = 4;
 const LIFE_MS = 3_500;
-const PAUSED: readonly Unit[] = ['registry', 'analytics', 'postgres', 'nats', 'redis', 'gateway'];
+const PAUSED: readonly Unit[] = [
+  'registry',
+  'registry-2',
+  'analytics',
+  'postgres',
+  'nats',
+  'redis',
+  'gateway',
+];
 
 /** Kills, pauses and cuts at seeded moments, while processes come back beside it. */
 export class Chaos {

@@ -9,8 +9,8 @@ import type { Failpoint, Kill, Target } from './plan.js';
 export interface KillerOptions {
   readonly place: Place;
   readonly ledger: Ledger;
-  /** A file per failpoint; ingest dies there once when it exists. */
-  readonly failpointFile: (name: Failpoint) => string;
+  /** A file per failpoint and registry; ingest dies there once when it exists. */
+  readonly failpointFile: (name: Failpoint, registry: Unit) => string;
   /** Where images of folders are kept. */
   readonly images: string;
 }
@@ -67,7 +67,8 @@ export class Killer {
       const { agents } = this.#options.place;
       return { agent: agents[Math.floor(lot * agents.length)]?.name ?? '' };
     }
-    if (target.startsWith('ingest.')) return 'registry';
+    if (target === 'registry' || target.startsWith('ingest.'))
+      return lot < 0.5 && this.#options.place.second ? 'registry-2' : 'registry';
     return target.split('-')[0] as Unit;
   }
 
@@ -96,7 +97,7 @@ export class Killer {
     const pid = place.pidOf(unit);
     if (pid === 0) return false;
     if (target.startsWith('ingest.')) {
-      if (!(await this.#diesAt(target as Failpoint))) return false;
+      if (!(await this.#diesAt(target as Failpoint, unit))) return false;
       onDeath();
     } else {
       process.kill(pid, target === 'postgres-immediate' ? 'SIGQUIT' : 'SIGKILL');
@@ -161,8 +162,8 @@ export class Killer {
   }
 
   /** The process takes the file away as it dies there. */
-  async #diesAt(name: Failpoint): Promise<boolean> {
-    const file = this.#options.failpointFile(name);
+  async #diesAt(name: Failpoint, registry: Unit): Promise<boolean> {
+    const file = this.#options.failpointFile(name, registry);
     writeFileSync(file, '');
     for (let waited = 0; existsSync(file); waited += 50) {
       if (waited > PASSING_MS) {

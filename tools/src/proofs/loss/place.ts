@@ -1,11 +1,12 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Stack } from '../../e2e/stack.js';
 import { askLauncher, CONTROL_SOCKET } from '../../launcher/control.js';
 import type { ServiceTarget } from './plan.js';
+import { isRunning } from './running.js';
+import type { SecondRegistry } from './second-registry.js';
 
-export type Unit = ServiceTarget | 'nats' | 'postgres' | 'redis' | { readonly agent: string };
+export type Unit = ServiceTarget | 'registry-2' | 'nats' | 'postgres' | 'redis' | { readonly agent: string };
 
 /** While a process is being brought back there is nothing to kill; longer than this it is not brought back at all. */
 const BACK_MS = 120_000;
@@ -13,6 +14,7 @@ const BACK_MS = 120_000;
 /** Where the processes and folders of a running installation are. */
 export class Place {
   readonly stack: Stack;
+  second: SecondRegistry | undefined;
 
   constructor(stack: Stack) {
     this.stack = stack;
@@ -32,6 +34,7 @@ export class Place {
 
   /** 0 where it does not run. */
   pidOf(unit: Unit): number {
+    if (unit === 'registry-2') return this.second?.pid ?? 0;
     const { run } = this.stack;
     const [pid, command] = this.#find(run, unit);
     return isRunning(pid, command) ? pid : 0;
@@ -75,14 +78,5 @@ export class Place {
       if (performance.now() > until) throw new Error(answer.message);
       await delay(200);
     }
-  }
-}
-
-/** A pid alone could be somebody else's by now. */
-function isRunning(pid: number, command: string): boolean {
-  try {
-    return pid > 0 && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(command);
-  } catch {
-    return false;
   }
 }

@@ -12,8 +12,9 @@ import { Killer } from './kills.js';
 import { Ledger } from './ledger.js';
 import { writeSecrets } from './load.js';
 import { openProxies, type Proxies, useProxies } from './network.js';
-import { Place } from './place.js';
+import { Place, type Unit } from './place.js';
 import { FAILPOINTS, type Failpoint, planKills, type Target } from './plan.js';
+import { SecondRegistry } from './second-registry.js';
 import { Watermarks } from './watermarks.js';
 
 export interface LossOptions {
@@ -65,12 +66,15 @@ export async function proveNoLoss(options: LossOptions): Promise<LossResult> {
   const failpoints = join(options.directory, 'failpoints');
   const images = join(options.directory, 'images');
   for (const folder of [failpoints, images]) mkdirSync(folder, { recursive: true });
-  const failpointFile = (name: Failpoint) => join(failpoints, name);
-  const armed = FAILPOINTS.map((name) => [name, { killWhenFile: failpointFile(name) }]);
+  const failpointFile = (name: Failpoint, registry: Unit) => join(failpoints, `${name}.${String(registry)}`);
+  const armed = (registry: Unit): Record<string, string> => {
+    const files = FAILPOINTS.map((name) => [name, { killWhenFile: failpointFile(name, registry) }]);
+    return { KEYFLEET_FAILPOINTS: JSON.stringify(Object.fromEntries(files)) };
+  };
   const stack = await Stack.start({
     directory: options.directory,
     agents: options.agents,
-    env: { KEYFLEET_FAILPOINTS: JSON.stringify(Object.fromEntries(armed)) },
+    env: armed('registry'),
   });
   options.say(`${options.agents} real agents and everything else are running`);
   const place = new Place(stack);
@@ -78,13 +82,22 @@ export async function proveNoLoss(options: LossOptions): Promise<LossResult> {
   const store = createPostgresEventStore({ url: stack.run.eventStore.url });
   const killer = new Killer({ place, ledger, failpointFile, images });
   const proxies = await openProxies(place);
-  const proof = new Proof({ ...options, place, ledger, store, killer, proxies });
+  const proof = new Proof({
+    ...options,
+    place,
+    ledger,
+    store,
+    killer,
+    proxies,
+    ofSecond: armed('registry-2'),
+  });
   try {
     return await proof.run();
   } finally {
+    for (const proxy of Object.values(proxies)) proxy.heal();
+    await place.second?.close();
     await store.close();
     ledger.close();
-    for (const proxy of Object.values(proxies)) proxy.heal();
     await stack.stop();
     for (const proxy of Object.values(proxies)) await proxy.close();
   }
@@ -96,6 +109,8 @@ interface Parts extends LossOptions {
   readonly store: EventStore;
   readonly killer: Killer;
   readonly proxies: Proxies;
+  /** What the second registry is told besides. */
+  readonly ofSecond: Readonly<Record<string, string>>;
 }
 
 class Proof {
@@ -117,6 +132,8 @@ class Proof {
   async #prove(): Promise<LossResult> {
     const { place, killer, proxies, say, simulated, directory, seed, kills } = this.#parts;
     if (this.#parts.disturbEveryMs !== undefined) await useProxies(place, proxies);
+    // After the way to the servers was changed: it takes over what the first was told.
+    place.second = await SecondRegistry.start(place.stack, this.#parts.ofSecond);
     if (simulated > 0) {
       this.#crowd = await Crowd.start({
         ...{ stack: place.stack, directory: join(directory, 'simulator'), agents: simulated, seed },

@@ -1,0 +1,53 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Replica, startReplica } from '../../e2e/replicas.js';
+import type { Stack } from '../../e2e/stack.js';
+import { isRunning } from './running.js';
+
+const LOOK_EVERY_MS = 100;
+/** The first, whose settings it takes over, may be dead itself. */
+const TRY_AGAIN_MS = 500;
+
+/** A registry beside the launcher's, as an installation has two; started again whenever it has died. */
+export class SecondRegistry {
+  readonly #stack: Stack;
+  readonly #settings: Readonly<Record<string, string>>;
+  #replica: Replica | undefined;
+  #closed = false;
+  readonly #kept: Promise<void>;
+
+  private constructor(stack: Stack, settings: Readonly<Record<string, string>>) {
+    this.#stack = stack;
+    this.#settings = settings;
+    this.#kept = this.#keep();
+  }
+
+  static async start(stack: Stack, settings: Readonly<Record<string, string>>): Promise<SecondRegistry> {
+    const second = new SecondRegistry(stack, settings);
+    while (second.pid === 0) await delay(LOOK_EVERY_MS);
+    return second;
+  }
+
+  /** 0 where it does not run. */
+  get pid(): number {
+    const pid = this.#replica?.pid ?? 0;
+    return isRunning(pid, 'apps/registry') ? pid : 0;
+  }
+
+  async #keep(): Promise<void> {
+    while (!this.#closed) {
+      if (this.pid !== 0) await delay(LOOK_EVERY_MS);
+      else
+        try {
+          this.#replica = await startReplica(this.#stack, 'registry', this.#settings);
+        } catch {
+          await delay(TRY_AGAIN_MS);
+        }
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#kept;
+    await this.#replica?.stop();
+  }
+}
