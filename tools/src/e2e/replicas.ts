@@ -20,14 +20,29 @@ export function environmentOf(pid: number): Record<string, string> {
   return Object.fromEntries(all.filter(([name]) => name.startsWith('KEYFLEET_')));
 }
 
+/** What the first process of a service was told. */
+export function settingsOf(stack: Stack, name: string): Record<string, string> {
+  const first = stack.run.services.find((service) => service.name === name);
+  if (!first) throw new Error(`There is no ${name}`);
+  return environmentOf(first.pid);
+}
+
 /** A second process of a service, told what the first was told but for the ports it listens on. */
 export async function startReplica(
   stack: Stack,
   name: string,
   settings: Readonly<Record<string, string>> = {},
 ): Promise<Replica> {
-  const first = stack.run.services.find((service) => service.name === name);
-  if (!first) throw new Error(`There is no ${name}`);
+  return launchReplica(stack, name, { ...settingsOf(stack, name), ...settings }, isServing);
+}
+
+/** Such a process with all of its settings given; ready when `ready` says so of the URL of its operations. */
+export async function launchReplica(
+  stack: Stack,
+  name: string,
+  settings: Readonly<Record<string, string>>,
+  ready: (operationsUrl: string) => Promise<boolean>,
+): Promise<Replica> {
   const [operations, http] = [await freePort(), await freePort()];
   const operationsUrl = `http://127.0.0.1:${operations}`;
   const replica: ManagedProcess = await startNodeProcess({
@@ -36,12 +51,11 @@ export async function startReplica(
     cwd: stack.directory,
     logFile: join(stack.directory, `${name}-2.log`),
     env: {
-      ...environmentOf(first.pid),
+      ...settings,
       KEYFLEET_OPERATIONS__PORT: String(operations),
       ...(name === 'gateway' ? { KEYFLEET_HTTP__PORT: String(http) } : {}),
-      ...settings,
     },
-    ready: () => isServing(operationsUrl),
+    ready: () => ready(operationsUrl),
     readyTimeoutMs: 90_000,
   });
   return {

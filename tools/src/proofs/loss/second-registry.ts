@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Replica, startReplica } from '../../e2e/replicas.js';
+import { launchReplica, type Replica, settingsOf } from '../../e2e/replicas.js';
 import type { Stack } from '../../e2e/stack.js';
 import { isRunning } from './running.js';
 
 const LOOK_EVERY_MS = 100;
-/** The first, whose settings it takes over, may be dead itself. */
 const TRY_AGAIN_MS = 500;
+/** Like the launcher's, it is there once it runs: what it needs may be away just then, and it has to live with that. */
+const RUNS = (): Promise<boolean> => Promise.resolve(true);
 
 /** A registry beside the launcher's, as an installation has two; started again whenever it has died. */
 export class SecondRegistry {
@@ -17,7 +18,7 @@ export class SecondRegistry {
 
   private constructor(stack: Stack, settings: Readonly<Record<string, string>>) {
     this.#stack = stack;
-    this.#settings = settings;
+    this.#settings = { ...settingsOf(stack, 'registry'), ...settings };
     this.#kept = this.#keep();
   }
 
@@ -38,7 +39,7 @@ export class SecondRegistry {
       if (this.pid !== 0) await delay(LOOK_EVERY_MS);
       else
         try {
-          this.#replica = await startReplica(this.#stack, 'registry', this.#settings);
+          this.#replica = await launchReplica(this.#stack, 'registry', this.#settings, RUNS);
         } catch {
           await delay(TRY_AGAIN_MS);
         }
