@@ -10,6 +10,8 @@ export interface Replica {
   readonly operationsUrl: string;
   /** A gateway's own door. */
   readonly url: string;
+  /** False once it has ended. */
+  isRunning(): boolean;
   stop(): Promise<unknown>;
 }
 
@@ -63,6 +65,7 @@ export async function launchReplica(
     pid: replica.pid,
     operationsUrl,
     url: `http://127.0.0.1:${http}`,
+    isRunning: () => replica.exit === undefined,
     stop: () => replica.stop(),
   };
 }

@@ -1,9 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Stack } from '../../e2e/stack.js';
 import { askLauncher, CONTROL_SOCKET } from '../../launcher/control.js';
 import type { ServiceTarget } from './plan.js';
-import { isRunning } from './running.js';
 import type { SecondRegistry } from './second-registry.js';
 
 export type Unit = ServiceTarget | 'registry-2' | 'nats' | 'postgres' | 'redis' | { readonly agent: string };
@@ -78,5 +78,14 @@ export class Place {
       if (performance.now() > until) throw new Error(answer.message);
       await delay(200);
     }
+  }
+}
+
+/** A pid alone could be somebody else's by now. */
+function isRunning(pid: number, command: string): boolean {
+  try {
+    return pid > 0 && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(command);
+  } catch {
+    return false;
   }
 }

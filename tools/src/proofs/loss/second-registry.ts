@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { launchReplica, type Replica, settingsOf } from '../../e2e/replicas.js';
 import type { Stack } from '../../e2e/stack.js';
-import { isRunning } from './running.js';
 
 const LOOK_EVERY_MS = 100;
 const TRY_AGAIN_MS = 500;
@@ -30,8 +29,7 @@ export class SecondRegistry {
 
   /** 0 where it does not run. */
   get pid(): number {
-    const pid = this.#replica?.pid ?? 0;
-    return isRunning(pid, 'apps/registry') ? pid : 0;
+    return this.#replica?.isRunning() ? this.#replica.pid : 0;
   }
 
   async #keep(): Promise<void> {
