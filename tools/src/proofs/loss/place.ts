@@ -8,8 +8,11 @@ import type { SecondRegistry } from './second-registry.js';
 
 export type Unit = ServiceTarget | 'registry-2' | 'nats' | 'postgres' | 'redis' | { readonly agent: string };
 
-/** While a process is being brought back there is nothing to kill; longer than this it is not brought back at all. */
-const BACK_MS = 120_000;
+/**
+ * While a process is being brought back there is nothing to kill; longer than this it is not brought back at all. It
+ * is back once it serves, which it cannot while any of what it needs is away, and others go on being killed.
+ */
+const BACK_MS = 600_000;
 
 /** Where the processes and folders of a running installation are. */
 export class Place {
