@@ -14,3 +14,4 @@ export * from './heartbeat.js';
 export * from './journal.js';
 export * from './names.js';
 export * from './permissions.js';
+export * from './policy-document.js';

@@ -2,6 +2,7 @@ import { agentRead } from './agent-read.js';
 import { append } from './append.js';
 import { appendBatch } from './append-batch.js';
 import type { Bench } from './bench.js';
+import { decision } from './decision/decision.js';
 import { gatewayBench } from './gateway.js';
 import { heartbeat } from './heartbeat.js';
 import { ingest } from './ingest.js';
@@ -18,6 +19,7 @@ export const BENCHES: readonly Bench[] = [
   gatewayBench('gateway-list', 'a page of 50 agents, beside the same'),
   gatewayBench('graphql', 'the same page by GraphQL, beside the same'),
   agentRead,
+  decision,
   rebuild,
   start,
 ];

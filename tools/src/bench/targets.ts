@@ -20,6 +20,8 @@ export const TARGETS: Readonly<Record<string, Target>> = {
   'gateway-p95': { of: 'figure', atMost: 100 },
   'agent-read': { of: 'figure', atLeast: 3_000 },
   'agent-read-p95': { of: 'figure', atMost: 20 },
+  'decision@1000': { of: 'figure', atMost: 50 },
+  'decision@10000': { of: 'figure', atMost: 200 },
   rebuild: { of: 'figure', atLeast: 20_000 },
   'start-first': { of: 'figure', atMost: 120 },
   'start-second': { of: 'figure', atMost: 30 },

@@ -1,0 +1,15 @@
+export { type Conflict, type ConflictKind, findConflicts } from './analysis/conflicts.js';
+export { type Access, type AccessQuestion, whoCan } from './analysis/queries.js';
+export { type BuilderGroup, type BuilderRule, fromBuilder, toBuilder } from './condition/builder.js';
+export { describeCondition } from './condition/english.js';
+export type { Atom, Comparison, Expression, TextSubject, TextTest } from './condition/expression.js';
+export { atomsOf } from './condition/expression.js';
+export { checkCondition, parseCondition } from './condition/parse.js';
+export { printCondition } from './condition/print.js';
+export { ConditionError, type ConditionProblem } from './condition/problem.js';
+export { covers, type Explanation, explain, type Mismatch } from './decision/explain.js';
+export { type Decision, PolicySet, type Verdict } from './decision/policy-set.js';
+export type { PolicySource, StatementRef } from './decision/statement.js';
+export type { RequestClass } from './replay/recorded.js';
+export { type Answer, type Flip, replay } from './replay/replay.js';
+export type { AccessRequest, Unknown } from './request.js';

@@ -1,0 +1,82 @@
+import { isFor, type PolicySet } from '../decision/policy-set.js';
+import { actionBit, type CompiledStatement } from '../decision/statement.js';
+import { compilePossible, MISSING, type PossibleCondition, TRUE } from './possible.js';
+import { type RecordedRequest, type RequestClass, readClass } from './recorded.js';
+
+/** What a set of policies says of a recorded request. */
+export type Answer = 'allowed' | 'denied' | 'not-decidable';
+
+/** A set of policies made ready to be asked of records. */
+export class Replay {
+  readonly #set: PolicySet;
+  readonly #conditions: ReadonlyMap<CompiledStatement, PossibleCondition>;
+
+  constructor(set: PolicySet) {
+    this.#set = set;
+    this.#conditions = new Map(
+      set.statements.flatMap((statement) =>
+        statement.expression ? [[statement, compilePossible(statement.expression)] as const] : [],
+      ),
+    );
+  }
+
+  /**
+   * Denied or allowed where every way to fill in what is not known leads there. It may call something not decidable
+   * that is, where two conditions hang on the same unknown thing; never the other way round.
+   */
+  answer(recorded: RecordedRequest): Answer {
+    const parts = Array.from(this.#candidates(recorded), (candidate) => this.#part(candidate, recorded));
+    if (parts.some(({ denies, must }) => denies && must)) return 'denied';
+    const allowing = parts.filter(({ denies, may }) => !denies && may);
+    if (allowing.length === 0) return 'denied';
+    const mayBeDenied = parts.some(({ denies, may }) => denies && may);
+    return allowing.some(({ must }) => must) && !mayBeDenied ? 'allowed' : 'not-decidable';
+  }
+
+  /** Whether a statement may have had its say, and whether it must have. */
+  #part(
+    { statement, certain }: Candidate,
+    recorded: RecordedRequest,
+  ): { readonly denies: boolean; readonly may: boolean; readonly must: boolean } {
+    const { denies } = statement;
+    const value = this.#conditions.get(statement)?.(recorded) ?? TRUE;
+    const applies = denies ? TRUE | MISSING : TRUE;
+    return { denies, may: (value & applies) !== 0, must: certain && (value & ~applies) === 0 };
+  }
+
+  #candidates({ request, unknown }: RecordedRequest): Candidate[] {
+    const vague = unknown.has('path') || unknown.has('principal') || unknown.has('groups');
+    if (!vague) return this.#set.candidates(request).map((statement) => ({ statement, certain: true }));
+    const bit = actionBit(request.action);
+    return this.#set.statements
+      .filter((statement) => (statement.actions & bit) !== 0)
+      .filter((statement) => unknown.has('principal') || unknown.has('groups') || isFor(statement, request))
+      .map((statement) => ({ statement, certain: false }));
+  }
+}
+
+interface Candidate {
+  readonly statement: CompiledStatement;
+  /** False where it only may be one, because a name it goes by is not known. */
+  readonly certain: boolean;
+}
+
+export interface Flip<Row> {
+  readonly row: Row;
+  readonly before: Answer;
+  readonly after: Answer;
+}
+
+/** Each recorded class of which the draft says something else than the policies in force, in the order of the rows. */
+export function* replay<Row extends RequestClass>(
+  rows: Iterable<Row>,
+  inForce: PolicySet,
+  draft: PolicySet,
+): Generator<Flip<Row>> {
+  const [before, after] = [new Replay(inForce), new Replay(draft)];
+  for (const row of rows) {
+    const recorded = readClass(row);
+    const flip: Flip<Row> = { row, before: before.answer(recorded), after: after.answer(recorded) };
+    if (flip.before !== flip.after) yield flip;
+  }
+}
