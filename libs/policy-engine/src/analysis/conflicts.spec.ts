@@ -128,6 +128,30 @@ describe('conflicts', () => {
     );
   });
 
+  it('overlooks no pair: whatever two disagree about a request, they are named together or one is shadowed', () => {
+    fc.assert(
+      fc.property(statements, request, (all, asked) => {
+        const found = findConflicts(setOf(...all), NOW);
+        const [allows, denies] = (['allow', 'deny'] as const).map((effect) =>
+          all.filter(
+            (one) =>
+              one.effect === effect && setOf({ ...one, effect: 'allow' }).decide(asked).verdict === 'allowed',
+          ),
+        );
+        for (const one of allows ?? [])
+          for (const other of denies ?? [])
+            expect(
+              found.some(
+                ({ kind, statement, with: others }) =>
+                  statement.statement === one.id &&
+                  (kind === 'shadowed' || others.some((ref) => ref.statement === other.id)),
+              ),
+            ).toBe(true);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   it('overlooks no request: what one meets, the solver finds', () => {
     fc.assert(
       fc.property(statements, request, (all, asked) => {

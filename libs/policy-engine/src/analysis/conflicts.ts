@@ -2,6 +2,7 @@ import type { PolicySet } from '../decision/policy-set.js';
 import type { CompiledStatement, StatementRef } from '../decision/statement.js';
 import type { AccessRequest } from '../request.js';
 import { applies, type Formula, negate } from './formula.js';
+import { Neighbours } from './neighbours.js';
 import { Solver } from './solve.js';
 
 export type ConflictKind =
@@ -33,11 +34,13 @@ export function findConflicts(set: PolicySet, now: number): Conflict[] {
 class Analysis {
   readonly #statements: readonly CompiledStatement[];
   readonly #formulas: ReadonlyMap<CompiledStatement, Formula>;
+  readonly #neighbours: Neighbours;
   readonly #solver: Solver;
 
   constructor(statements: readonly CompiledStatement[], now: number) {
     this.#statements = statements;
     this.#formulas = new Map(statements.map((statement) => [statement, applies(statement)]));
+    this.#neighbours = new Neighbours(statements);
     this.#solver = new Solver(now);
   }
 
@@ -59,7 +62,7 @@ class Analysis {
     const own = this.#formula(statement);
     const met: { deny: CompiledStatement; example: AccessRequest }[] = [];
     const undecided: Conflict[] = [];
-    for (const deny of this.#statements.filter(({ denies }) => denies)) {
+    for (const deny of this.#neighbours.of(statement).filter(({ denies }) => denies)) {
       const both = this.#solver.solve({ all: [own, this.#formula(deny)] });
       if (both.kind === 'found') met.push({ deny, example: both.request });
       if (both.kind === 'undecided') undecided.push(conflict('undecided', statement, [deny], null));
@@ -89,8 +92,9 @@ class Analysis {
   /** Of two that say the same, the later one is redundant. */
   #redundant(statement: CompiledStatement, example: AccessRequest): Conflict[] {
     const own = this.#formula(statement);
-    const index = this.#statements.indexOf(statement);
-    const other = this.#statements.find((candidate, at) => {
+    const neighbours = this.#neighbours.of(statement);
+    const index = neighbours.indexOf(statement);
+    const other = neighbours.find((candidate, at) => {
       if (candidate === statement || candidate.denies !== statement.denies) return false;
       if (!this.#isWithin(own, this.#formula(candidate))) return false;
       return at < index || !this.#isWithin(this.#formula(candidate), own);
