@@ -13,3 +13,4 @@ export type { PolicySource, StatementRef } from './decision/statement.js';
 export type { RequestClass } from './replay/recorded.js';
 export { type Answer, type Flip, replay } from './replay/replay.js';
 export type { AccessRequest, Unknown } from './request.js';
+export { type PolicyTemplate, TEMPLATES } from './templates.js';
