@@ -10,6 +10,7 @@ export { ConditionError, type ConditionProblem } from './condition/problem.js';
 export { covers, type Explanation, explain, type Mismatch } from './decision/explain.js';
 export { type Decision, PolicySet, type Verdict } from './decision/policy-set.js';
 export type { PolicySource, StatementRef } from './decision/statement.js';
+export { type PolicyProblem, printPolicyText, type ReadPolicy, readPolicyText } from './policy-text.js';
 export type { RequestClass } from './replay/recorded.js';
 export { type Answer, type Flip, replay } from './replay/replay.js';
 export type { AccessRequest, Unknown } from './request.js';
