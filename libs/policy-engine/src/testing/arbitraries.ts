@@ -75,6 +75,7 @@ function flat(kind: 'all' | 'any', of: readonly Expression[]): Expression {
 
 const resource = fc
   .array(fc.constantFrom(...SEGMENT_PATTERNS), { minLength: 1, maxLength: 4 })
+  .filter((segments) => segments.filter((segment) => segment === '**').length <= 2)
   .map((segments) => segments.join('/'));
 
 export const statements: fc.Arbitrary<PolicyStatement[]> = fc
