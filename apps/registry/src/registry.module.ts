@@ -4,7 +4,7 @@ import { PastAgents } from './agents/agent-as-of.js';
 import { AgentCommands } from './agents/agent-commands.js';
 import { AgentsNats } from './agents/agents.nats.js';
 import type { HandlerParts } from './commands/command-handler.js';
-import { RESPONDER_OPTIONS, type ResponderOptions } from './commands/responder.js';
+import { RESPONDER_OPTIONS, type ResponderOptions, translateFailure } from './commands/responder.js';
 import type { AgentAuthority } from './enrolment/agent-authority.js';
 import { Enrolment } from './enrolment/enrolment.js';
 import { EnrolmentNats, EnrolmentTokensNats } from './enrolment/enrolment.nats.js';
@@ -59,7 +59,10 @@ export class RegistryModule {
         GroupsNats,
       ],
       providers: [
-        { provide: RESPONDER_OPTIONS, useValue: { onError: parts.onError, onHandled: parts.onHandled } },
+        {
+          provide: RESPONDER_OPTIONS,
+          useValue: { onError: parts.onError, onHandled: parts.onHandled, translate: translateFailure },
+        },
         { provide: SignInCommands, useValue: identity.signIn },
         { provide: OrganisationCommands, useValue: identity.organisations },
         { provide: UserCommands, useValue: identity.users },

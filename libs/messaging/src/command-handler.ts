@@ -18,6 +18,8 @@ export type CommandResponder = (message: unknown) => Promise<CommandReply>;
 export interface HandleCommandOptions {
   /** Told what was thrown where it was none of ours; the caller learns only `internal.error`. */
   readonly onError?: (error: unknown, subject: string) => void;
+  /** What an error of elsewhere means to the caller, such as a database that is away; itself where it means nothing. */
+  readonly translate?: (error: unknown) => unknown;
   /** Told of each command once it is answered; `code` where it was refused or failed. */
   readonly onHandled?: (handled: HandledCommand) => void;
 }
@@ -51,8 +53,9 @@ export function handleCommand<Request extends z.ZodType, Reply extends z.ZodType
   const answer = async (message: unknown, span: Span): Promise<CommandReply> => {
     try {
       return await run(message);
-    } catch (error) {
+    } catch (thrown) {
       span.setStatus({ code: SpanStatusCode.ERROR });
+      const error = options.translate ? options.translate(thrown) : thrown;
       if (!isKeyfleetError(error)) options.onError?.(error, contract.subject);
       return { ok: false, error: failureOf(error) };
     }
