@@ -100,6 +100,44 @@ describe('a projection under faults', () => {
     expect(await world.everything()).toEqual(await unbroken());
   });
 
+  it('F15: a projector that froze between preparing a statement and running it does not hold up the next', async () => {
+    world = await notesWorld();
+    const proxy = await startFaultProxy({ port: Number(new URL(world.database.url).port) });
+    const sql = createSql({
+      url: proxy.through(world.database.urlFor('kf_worker')),
+      applicationName: 'frozen',
+      max: 3,
+    });
+    cleanups.push(
+      () => proxy.close(),
+      () => closeSql(sql, 500),
+    );
+    let applying = 0;
+    const projection = notesProjection();
+    const frozen = run({
+      sql,
+      projection: {
+        ...projection,
+        apply: async (events, context) => {
+          if (applying++ === 1) {
+            proxy.set({ mode: 'unanswered' });
+            await context.tx`select ${String(applying)}::text as never_run`;
+          }
+          return projection.apply(events, context);
+        },
+      },
+    });
+    await world.writeMany(100, 5, ORG_A);
+    await waitFor(() => frozen.steps.some(({ kind }) => kind === 'applied'));
+    const position = await world.writeMany(100, 5, ORG_B);
+    await waitFor(() => applying > 1);
+    run();
+    expect(await reached(position)).toBe(true);
+    proxy.heal();
+    await waitFor(() => frozen.steps.some(({ kind }) => kind === 'lost' || kind === 'failed'));
+    expect(await world.everything()).toEqual(await unbroken());
+  });
+
   it('F19: connections that are cut again and again lose and repeat nothing', async () => {
     world = await notesWorld();
     const proxy = await startFaultProxy({ port: Number(new URL(world.database.url).port) });

@@ -1,4 +1,4 @@
-import type { Sql } from '@keyfleet/postgres';
+import { errorCode, type Sql } from '@keyfleet/postgres';
 
 export interface LeaseOptions {
   readonly sql: Sql;
@@ -18,8 +18,19 @@ export interface Lease {
 
 const TTL_MS = 10_000;
 
+const LOCK_TIMEOUT = '55P03';
+
 /** Takes the lease if it is free, expired or already ours; `null` where somebody else holds it. */
 export async function acquireLease(options: LeaseOptions): Promise<Lease | null> {
+  try {
+    return await take(options);
+  } catch (error) {
+    if (errorCode(error) === LOCK_TIMEOUT) await endFrozenHolder(options);
+    throw error;
+  }
+}
+
+async function take(options: LeaseOptions): Promise<Lease | null> {
   const { sql, projection, version, holder } = options;
   const ttl = `${options.ttlMs ?? TTL_MS} milliseconds`;
   const [row] = await sql<{ epoch: bigint }[]>`
@@ -30,6 +41,19 @@ export async function acquireLease(options: LeaseOptions): Promise<Lease | null>
       where l.until < clock_timestamp() or l.holder = excluded.holder
     returning epoch`;
   return row ? { holder, epoch: row.epoch } : null;
+}
+
+/**
+ * A process frozen between preparing a statement and running it keeps its row locks for ever: to the server its
+ * session is active, so no timeout of PostgreSQL 15 or 16 ends it. Ends the session that keeps an expired lease locked
+ * while it waits for its client.
+ */
+async function endFrozenHolder({ sql, projection, version }: LeaseOptions): Promise<void> {
+  await sql`
+    select pg_terminate_backend(a.pid) from projections.leases l
+    join pg_locks k on k.locktype = 'transactionid' and k.granted and k.transactionid = l.xmax
+    join pg_stat_activity a on a.pid = k.pid and a.usename = current_user and a.wait_event = 'ClientRead'
+    where l.projection = ${projection} and l.version = ${version} and l.until < clock_timestamp()`;
 }
 
 /** False where the lease was lost to another holder. */

@@ -107,7 +107,12 @@ export async function notesWorld(
   const store = sharedStore
     ? createPostgresEventStore({ url: database.urlFor('kf_store') })
     : createInMemoryEventStore({ clock: systemClock });
-  const worker = createSql({ url: database.urlFor('kf_worker'), applicationName: 'test', max: 8 });
+  const worker = createSql({
+    url: database.urlFor('kf_worker'),
+    applicationName: 'test',
+    max: 8,
+    lockTimeoutMs: 2_000,
+  });
   const reader = createSql({ url: database.urlFor('kf_reader'), applicationName: 'test', max: 4 });
   let count = 0;
   let batch = 0;

@@ -56,6 +56,20 @@ describe('the fault proxy', () => {
     socket.destroy();
   });
 
+  it('holds back only the answers while they are not to be heard', async () => {
+    let said = '';
+    echo.on('connection', (socket) => socket.on('data', (chunk) => (said += String(chunk))));
+    const { socket, heard } = await client();
+    proxy.set({ mode: 'unanswered' });
+    socket.write('one');
+    await waitFor(() => said === 'one');
+    await delay(50);
+    expect(heard()).toBe('');
+    proxy.heal();
+    await waitFor(() => heard() === 'one');
+    socket.destroy();
+  });
+
   it('resets open connections, and new ones while it refuses', async () => {
     const first = await client();
     proxy.reset();

@@ -4,8 +4,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 /** What happens to bytes on their way. */
 export interface Conditions {
-  /** `pass` forwards; `silence` keeps connections open and forwards nothing (a half-open peer); `refuse` resets every new connection. */
-  readonly mode: 'pass' | 'silence' | 'refuse';
+  /**
+   * `pass` forwards; `silence` keeps connections open and forwards nothing (a half-open peer); `unanswered` holds back
+   * only what the server says (a client frozen in the middle of a request); `refuse` resets every new connection.
+   */
+  readonly mode: 'pass' | 'silence' | 'unanswered' | 'refuse';
   /** Added to each chunk, in each direction. */
   readonly delayMs: number;
   /** Per connection and direction; undefined means no limit. */
@@ -111,24 +114,26 @@ class TcpProxy implements FaultProxy {
         this.#open.delete(one);
         other.destroy();
       });
-      void this.#forward(one, other).catch(() => one.destroy());
+      void this.#forward(one, other, one === server).catch(() => one.destroy());
     }
   }
 
   /** One chunk after the other, so that a held-back chunk holds back what follows, and the sender feels it. */
-  async #forward(from: Socket, to: Socket): Promise<void> {
+  async #forward(from: Socket, to: Socket, isAnswer: boolean): Promise<void> {
     for await (const chunk of from) {
-      await this.#hold((chunk as Buffer).length);
+      await this.#hold((chunk as Buffer).length, isAnswer);
       if (!to.writable) return;
       if (!to.write(chunk as Buffer)) await Promise.race([once(to, 'drain'), once(to, 'close')]);
     }
     to.end();
   }
 
-  async #hold(bytes: number): Promise<void> {
+  async #hold(bytes: number, isAnswer: boolean): Promise<void> {
     const { delayMs, bytesPerSecond } = this.#conditions;
     const pause = delayMs + (bytesPerSecond ? (bytes / bytesPerSecond) * 1_000 : 0);
     if (pause > 0) await Promise.race([delay(pause), this.#changed.promise]);
-    while (this.#conditions.mode === 'silence') await this.#changed.promise;
+    const holds = (): boolean =>
+      this.#conditions.mode === 'silence' || (this.#conditions.mode === 'unanswered' && isAnswer);
+    while (holds()) await this.#changed.promise;
   }
 }
