@@ -1,4 +1,4 @@
-import type { Clock } from '@keyfleet/kernel';
+import type { Clock, ErrorCode } from '@keyfleet/kernel';
 import type { Connection } from './connection.js';
 import type { LinkLogger } from './host.js';
 import { type RenewOptions, type RenewOutcome, renewOverBroker, renewOverHttps } from './identity/renew.js';
@@ -27,6 +27,9 @@ const UNCLEAR_MS = 120_000;
 /** Where renewing fails all the same, a broker that is there says no more for so long, give or take half. */
 const HEARTENED_AGAIN_MS = 300_000;
 const AGAIN = { firstMs: 2_000, ceilingMs: 300_000 };
+const BUSY: ErrorCode = 'enrolment.busy';
+/** Whoever is there and has only much to do would stand idle while we sit out a longer pause. */
+const AGAIN_WHERE_BUSY = { firstMs: 2_000, ceilingMs: 20_000 };
 /** A revoked agent asks rarely: somebody would have to take the revocation back. */
 const REVOKED_MS = 6 * 3_600_000;
 
@@ -156,8 +159,8 @@ export class Renewal {
     }
     this.#failures += 1;
     logger.warn({ reason: outcome.reason }, 'The certificate could not be renewed; it is tried again.');
-    const wait = fullJitter(backoff(this.#failures, AGAIN), random);
-    const { retryAfterMs = 0 } = outcome;
+    const { reason, retryAfterMs = 0 } = outcome;
+    const wait = fullJitter(backoff(this.#failures, reason === BUSY ? AGAIN_WHERE_BUSY : AGAIN), random);
     await pace.sleep(retryAfterMs, signal);
     await this.#wasRefused(count, pace.real(Math.max(wait - retryAfterMs, 0)), signal);
   }

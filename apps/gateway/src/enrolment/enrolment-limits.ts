@@ -7,8 +7,13 @@ import type { OnLimited } from '../http/edge-metrics.js';
 
 const REFUSALS = 20;
 const WINDOW_SECONDS = 15 * 60;
-/** Enrolments under way at once over all replicas; each costs a signature and an append. */
-const CONCURRENT = 32;
+/**
+ * Under way at once over all replicas. The registry does a few at a time and lets the others wait, which is dearer for
+ * nobody than another TLS handshake is; more than it does within a command's time limit would time out there.
+ */
+const CONCURRENT = 256;
+/** Spread, so that those who were refused together do not come back together. */
+const AGAIN_MS = { least: 1_000, spread: 4_000 };
 /** A replica that dies gives its places back after this. */
 const PLACE_TTL_MS = 15_000;
 const PLACES_KEY = 'keyfleet:enrolment:places';
@@ -78,7 +83,8 @@ export class EnrolmentLimits {
       .catch(unavailable);
     if (taken !== 1) {
       this.#onLimited('enrolment-places');
-      throw new KeyfleetError('enrolment.busy', { retryAfterMs: 1_000 });
+      const retryAfterMs = AGAIN_MS.least + Math.floor(Math.random() * AGAIN_MS.spread);
+      throw new KeyfleetError('enrolment.busy', { retryAfterMs });
     }
     return async () => {
       // Failing to give it back is harmless: the place expires by itself.

@@ -2,11 +2,11 @@ import { ConcurrencyLimit } from '@keyfleet/auth';
 import { renewSigningInput } from '@keyfleet/contracts';
 import type { AgentIdentity, RenewRequest } from '@keyfleet/contracts/http';
 import type { CommandMeta } from '@keyfleet/contracts/messages';
+import { verifyNkeySignature } from '@keyfleet/crypto';
 import type { EventStore } from '@keyfleet/event-store';
 import { KeyfleetError } from '@keyfleet/kernel';
 import type { CommandAnswer } from '@keyfleet/messaging';
 import { agent, agentStream } from '@keyfleet/registry/domain';
-import { fromPublic } from '@nats-io/nkeys';
 import { answer } from '../commands/answer.js';
 import { type HandlerParts, handle } from '../commands/command-handler.js';
 import { load } from '../commands/load.js';
@@ -105,10 +105,7 @@ export class Renewal {
 
 function isSigned(request: RenewRequest): boolean {
   try {
-    return fromPublic(request.nkey).verify(
-      Buffer.from(renewSigningInput(request)),
-      Buffer.from(request.signature, 'base64url'),
-    );
+    return verifyNkeySignature(request.nkey, renewSigningInput(request), request.signature);
   } catch {
     // A key with a wrong checksum.
     return false;
@@ -116,5 +113,5 @@ function isSigned(request: RenewRequest): boolean {
 }
 
 function busy(): KeyfleetError {
-  return new KeyfleetError('enrolment.busy', { retryAfterMs: 1_000 + Math.floor(Math.random() * 9_000) });
+  return new KeyfleetError('enrolment.busy', { retryAfterMs: 1_000 + Math.floor(Math.random() * 4_000) });
 }

@@ -1,4 +1,4 @@
-import { createOperator, createUser, fromPublic, fromSeed } from '@nats-io/nkeys';
+import { createAccount, createOperator, createUser, fromPublic, fromSeed } from '@nats-io/nkeys';
 import fc from 'fast-check';
 import { newNkeySeed, nkeyPublicKey, nkeySigner, verifyNkeySignature } from './signature.js';
 
@@ -32,6 +32,16 @@ describe('NKey signatures', () => {
       operator,
     ])
       expect(() => nkeySigner(bad)).toThrow(TypeError);
+  });
+
+  it('are read of an account where one is asked for', () => {
+    const account = createAccount();
+    const key = nkeyPublicKey(account.getPublicKey(), 'account');
+    const signature = Buffer.from(account.sign(Buffer.from('x'))).toString('base64url');
+    expect(verifyNkeySignature(key, 'x', signature)).toBe(true);
+    expect(verifyNkeySignature(key, 'y', signature)).toBe(false);
+    expect(() => nkeyPublicKey(account.getPublicKey())).toThrow(TypeError);
+    expect(() => nkeyPublicKey(createUser().getPublicKey(), 'account')).toThrow(TypeError);
   });
 
   it('are of users only, with a right checksum', () => {

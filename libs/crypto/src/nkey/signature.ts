@@ -2,6 +2,7 @@ import { createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign, v
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 const USER_PREFIX = 20 << 3;
+const PREFIX = { user: USER_PREFIX, account: 0 } as const;
 const ED25519_SPKI = Buffer.from('302a300506032b6570032100', 'hex');
 
 function base32(text: string): Buffer {
@@ -49,11 +50,14 @@ function checksum(bytes: Buffer): number {
   return crc;
 }
 
-/** The Ed25519 public key a user NKey (`U…`) stands for; throws TypeError for anything else. Keep it: making it costs more than using it. */
-export function nkeyPublicKey(nkey: string): KeyObject {
+/**
+ * The Ed25519 public key that the NKey of a user (`U…`) or account (`A…`) stands for; throws TypeError for anything
+ * else. Keep it: making it costs more than using it.
+ */
+export function nkeyPublicKey(nkey: string, kind: keyof typeof PREFIX = 'user'): KeyObject {
   const raw = base32(nkey);
-  if (raw.length !== 35 || raw[0] !== USER_PREFIX || checksum(raw.subarray(0, 33)) !== raw.readUInt16LE(33))
-    throw new TypeError('not a public user NKey');
+  if (raw.length !== 35 || raw[0] !== PREFIX[kind] || checksum(raw.subarray(0, 33)) !== raw.readUInt16LE(33))
+    throw new TypeError(`not the public NKey of a ${kind}`);
   return createPublicKey({
     key: Buffer.concat([ED25519_SPKI, raw.subarray(1, 33)]),
     format: 'der',

@@ -1,5 +1,5 @@
+import { nkeyPublicKey, verifyNkeySignature } from '@keyfleet/crypto';
 import { isId } from '@keyfleet/kernel';
-import { fromPublic } from '@nats-io/nkeys';
 
 /** Whom an agent's JWT speaks of, whether or not it has ended. */
 export interface AgentCredential {
@@ -50,7 +50,7 @@ function agentIn({ sub, name, iat, nats }: Claims): AgentCredential | undefined 
 
 function isSigned(key: string, text: string, signature: string): boolean {
   try {
-    return fromPublic(key).verify(Buffer.from(text), Buffer.from(signature, 'base64url'));
+    return verifyNkeySignature(nkeyPublicKey(key, 'account'), text, signature);
   } catch {
     return false;
   }
