@@ -14,4 +14,6 @@ export * from './heartbeat.js';
 export * from './journal.js';
 export * from './names.js';
 export * from './permissions.js';
+export * from './policy-bundle.js';
 export * from './policy-document.js';
+export * from './policy-rollout.js';

@@ -10,6 +10,9 @@ export const PERMISSIONS = [
   'enrolment:read',
   'enrolment:write',
   'events:read',
+  'policies:read',
+  'policies:write',
+  'policies:publish',
   'users:read',
   'users:write',
   'tokens:read',
@@ -20,7 +23,7 @@ export type Permission = (typeof PERMISSIONS)[number];
 
 /** Built-in roles; each contains the one before. */
 export const BUILT_IN_ROLES = {
-  viewer: ['org:read', 'agents:read', 'groups:read', 'events:read'],
+  viewer: ['org:read', 'agents:read', 'groups:read', 'events:read', 'policies:read'],
   operator: [
     'org:read',
     'agents:read',
@@ -31,6 +34,8 @@ export const BUILT_IN_ROLES = {
     'enrolment:read',
     'enrolment:write',
     'tokens:read',
+    'policies:read',
+    'policies:write',
   ],
   admin: [
     'org:read',
@@ -42,6 +47,9 @@ export const BUILT_IN_ROLES = {
     'enrolment:read',
     'enrolment:write',
     'tokens:read',
+    'policies:read',
+    'policies:write',
+    'policies:publish',
     'agents:revoke',
     'users:read',
     'users:write',

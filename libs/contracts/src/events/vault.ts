@@ -139,6 +139,21 @@ export const PolicyRejected = defineEvent(
     code: open(z.enum(['signature', 'hash', 'older', 'foreign', 'invalid', 'too-large'])),
   }),
 );
+/** Somebody with the agent's own machine in hand set its policy aside; what keys are granted still holds. */
+export const PolicyBypassed = defineEvent(
+  'PolicyBypassed',
+  1,
+  z.strictObject({
+    until: open(timestamp),
+    reason: open(z.enum(['locked-out', 'incident', 'maintenance'])),
+    version: count,
+  }),
+);
+export const PolicyBypassEnded = defineEvent(
+  'PolicyBypassEnded',
+  1,
+  z.strictObject({ by: open(z.enum(['expired', 'requested'])), requests: count }),
+);
 export const KeyRotated = defineEvent(
   'KeyRotated',
   1,
@@ -201,6 +216,8 @@ export const VAULT_EVENTS = [
   UsageReported,
   PolicyApplied,
   PolicyRejected,
+  PolicyBypassed,
+  PolicyBypassEnded,
   KeyRotated,
   BackupCompleted,
   BackupFailed,

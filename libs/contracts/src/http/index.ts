@@ -1,4 +1,5 @@
 export * from './admin.js';
 export * from './agent-api.js';
 export * from './enrol.js';
+export * from './policies.js';
 export * from './problem.js';
