@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { ipVersion } from './ip-version.js';
 
 /** An address or the first one of a network as a number, with the bits that make it. */
 export interface Network {
@@ -11,7 +11,7 @@ export interface Network {
 export function readAddress(text: string): { readonly bits: 32 | 128; readonly value: bigint } | undefined {
   const [bare = ''] = text.split('%');
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(bare)?.[1] ?? bare;
-  const version = isIP(mapped);
+  const version = ipVersion(mapped);
   if (version === 4) return { bits: 32, value: ipv4(mapped) };
   return version === 6 ? { bits: 128, value: ipv6(mapped) } : undefined;
 }
