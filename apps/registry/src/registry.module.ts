@@ -3,6 +3,9 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { PastAgents } from './agents/agent-as-of.js';
 import { AgentCommands } from './agents/agent-commands.js';
 import { AgentsNats } from './agents/agents.nats.js';
+import type { Authority } from './authority/authority.js';
+import { AuthorityNats } from './authority/authority.nats.js';
+import { Signatures } from './authority/signatures.js';
 import type { HandlerParts } from './commands/command-handler.js';
 import { RESPONDER_OPTIONS, type ResponderOptions, translateFailure } from './commands/responder.js';
 import type { AgentAuthority } from './enrolment/agent-authority.js';
@@ -25,7 +28,7 @@ import { UserCommands } from './identity/user-commands.js';
 /** What the commands of this service stand on. */
 export interface RegistryParts extends HandlerParts {
   readonly identity: Identity;
-  readonly authority: AgentAuthority;
+  readonly authority: AgentAuthority & Pick<Authority, 'sign' | 'commandKeys'>;
   readonly secrets: EnrolmentSecrets;
   readonly nonces: RenewalNonces;
   readonly store: EventStore;
@@ -57,6 +60,7 @@ export class RegistryModule {
         EnrolmentTokensNats,
         AgentsNats,
         GroupsNats,
+        AuthorityNats,
       ],
       providers: [
         {
@@ -76,6 +80,7 @@ export class RegistryModule {
         { provide: AgentCommands, useFactory: () => new AgentCommands(withAccess) },
         { provide: PastAgents, useFactory: () => new PastAgents(withAccess) },
         { provide: GroupCommands, useFactory: () => new GroupCommands(withAccess) },
+        { provide: Signatures, useFactory: () => new Signatures(parts.authority) },
       ],
     };
   }

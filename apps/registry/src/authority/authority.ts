@@ -23,7 +23,7 @@ import type { ClaimsReconciler } from './reconciler.js';
 import type { RevocationTable } from './revocations.js';
 
 /** What a signature of the command key vouches for; the text begins with it. */
-export type SigningPurpose = 'keyfleet.manifest.v1' | 'keyfleet.checkpoint.v1';
+export type SigningPurpose = 'keyfleet.manifest.v1' | 'keyfleet.convergence.v1' | 'keyfleet.checkpoint.v1';
 
 export interface AuthorityParts {
   readonly keys: AuthorityKeys;
