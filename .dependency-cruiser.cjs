@@ -60,7 +60,7 @@ module.exports = {
       name: 'infrastructure-knows-no-context',
       severity: 'error',
       from: {
-        path: '^libs/(auth|crypto|embedded|event-store|messaging|platform|postgres|read-store|telemetry)/src',
+        path: '^libs/(auth|command-handling|crypto|embedded|event-store|messaging|platform|postgres|read-store|telemetry)/src',
         pathNot: SPECS,
       },
       to: { path: '^libs/(identity|registry|policy|notify|analytics)/' },

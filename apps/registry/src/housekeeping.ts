@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { type HandlerParts, handle } from '@keyfleet/command-handling';
 import type { Clock } from '@keyfleet/kernel';
 import type { Logger } from '@keyfleet/platform';
 import { newId } from '@keyfleet/platform';
 import type { Sql } from '@keyfleet/postgres';
 import { agent, agentStream } from '@keyfleet/registry/domain';
-import { type HandlerParts, handle } from './commands/command-handler.js';
 import type { AgentAuthority } from './enrolment/agent-authority.js';
 import type { StoredEnrolmentSecrets } from './enrolment/enrolment-secrets.js';
 import { RENEWAL_WINDOW_MS } from './enrolment/renewal.js';

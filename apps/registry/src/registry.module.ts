@@ -1,3 +1,9 @@
+import {
+  type HandlerParts,
+  RESPONDER_OPTIONS,
+  type ResponderOptions,
+  translateFailure,
+} from '@keyfleet/command-handling';
 import type { EventStore } from '@keyfleet/event-store';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { PastAgents } from './agents/agent-as-of.js';
@@ -6,8 +12,6 @@ import { AgentsNats } from './agents/agents.nats.js';
 import type { Authority } from './authority/authority.js';
 import { AuthorityNats } from './authority/authority.nats.js';
 import { Signatures } from './authority/signatures.js';
-import type { HandlerParts } from './commands/command-handler.js';
-import { RESPONDER_OPTIONS, type ResponderOptions, translateFailure } from './commands/responder.js';
 import type { AgentAuthority } from './enrolment/agent-authority.js';
 import { Enrolment } from './enrolment/enrolment.js';
 import { EnrolmentNats, EnrolmentTokensNats } from './enrolment/enrolment.nats.js';

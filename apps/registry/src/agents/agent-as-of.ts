@@ -1,3 +1,4 @@
+import { type Access, foldRecorded } from '@keyfleet/command-handling';
 import { journalStream } from '@keyfleet/contracts';
 import type { AgentState, AgentView } from '@keyfleet/contracts/http';
 import type { agentAsOf, CommandMeta } from '@keyfleet/contracts/messages';
@@ -5,8 +6,6 @@ import type { EventStore, RecordedEvent } from '@keyfleet/event-store';
 import type { CommandAnswer } from '@keyfleet/messaging';
 import { agent, agentStream, type KnownAgent } from '@keyfleet/registry/domain';
 import type { z } from 'zod';
-import type { Access } from '../access/access.js';
-import { foldRecorded } from '../commands/load.js';
 
 export interface PastParts {
   readonly store: Pick<EventStore, 'readStream'>;

@@ -1,11 +1,9 @@
+import { type Access, answer, type HandlerParts, handle } from '@keyfleet/command-handling';
 import type { CommandMeta, labelAgent, revokeAgent } from '@keyfleet/contracts/messages';
 import { KeyfleetError } from '@keyfleet/kernel';
 import type { CommandAnswer } from '@keyfleet/messaging';
 import { agent, agentStream } from '@keyfleet/registry/domain';
 import type { z } from 'zod';
-import type { Access } from '../access/access.js';
-import { answer } from '../commands/answer.js';
-import { type HandlerParts, handle } from '../commands/command-handler.js';
 import type { AgentAuthority } from '../enrolment/agent-authority.js';
 
 export interface AgentCommandParts extends HandlerParts {

@@ -1,8 +1,8 @@
+import { RESPONDER_OPTIONS, type ResponderOptions } from '@keyfleet/command-handling';
 import { signTexts } from '@keyfleet/contracts/messages';
 import { type CommandResponder, handleCommand } from '@keyfleet/messaging';
 import { Controller, Inject } from '@nestjs/common';
 import { MessagePattern, Payload } from '@nestjs/microservices';
-import { RESPONDER_OPTIONS, type ResponderOptions } from '../commands/responder.js';
 import { Signatures } from './signatures.js';
 
 @Controller()

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { RESPONDER_OPTIONS } from '@keyfleet/command-handling';
 import { manifestLines, manifestSigningInput } from '@keyfleet/contracts';
 import { signTexts } from '@keyfleet/contracts/messages';
 import { verifyNkeySignature } from '@keyfleet/crypto';
@@ -8,7 +9,6 @@ import { newId, systemClock } from '@keyfleet/platform';
 import { temporaryDirectory } from '@keyfleet/testing';
 import { type INestApplicationContext, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { RESPONDER_OPTIONS } from '../commands/responder.js';
 import { metaOf } from '../testing/stage.js';
 import { Authority } from './authority.js';
 import { AuthorityNats } from './authority.nats.js';

@@ -1,7 +1,7 @@
+import { type HandlerParts, handle } from '@keyfleet/command-handling';
 import type { CommandMeta } from '@keyfleet/contracts/messages';
 import { organisation, organisationStream, user, userStream } from '@keyfleet/identity/domain';
 import { newId } from '@keyfleet/platform';
-import { type HandlerParts, handle } from '../commands/command-handler.js';
 import type { Identity } from '../identity/identity.js';
 
 export interface FirstUser {

@@ -1,3 +1,4 @@
+import { RESPONDER_OPTIONS, type ResponderOptions } from '@keyfleet/command-handling';
 import {
   allAgents,
   enrolAgent,
@@ -8,7 +9,6 @@ import {
 import { type AgentContext, type CommandResponder, handleCommand } from '@keyfleet/messaging';
 import { Controller, Inject } from '@nestjs/common';
 import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
-import { RESPONDER_OPTIONS, type ResponderOptions } from '../commands/responder.js';
 import { Enrolment } from './enrolment.js';
 import { Renewal } from './renewal.js';
 import { answerRenewal, type RenewReply } from './renewal-answer.js';

@@ -1,4 +1,5 @@
 import { ConcurrencyLimit, parseEnrolmentToken, sameHash } from '@keyfleet/auth';
+import { answer, type Handled, type HandlerParts, handle, load } from '@keyfleet/command-handling';
 import { labels as labelsSchema } from '@keyfleet/contracts';
 import type { AgentIdentity } from '@keyfleet/contracts/http';
 import type { CommandMeta, enrolAgent } from '@keyfleet/contracts/messages';
@@ -13,9 +14,6 @@ import {
   enrolmentTokenStream,
 } from '@keyfleet/registry/domain';
 import type { z } from 'zod';
-import { answer } from '../commands/answer.js';
-import { type Handled, type HandlerParts, handle } from '../commands/command-handler.js';
-import { load } from '../commands/load.js';
 import type { AgentAuthority, AgentCredentials } from './agent-authority.js';
 import type { EnrolmentSecrets } from './enrolment-secrets.js';
 import { type IdentityParts, identityOf } from './identity-answer.js';

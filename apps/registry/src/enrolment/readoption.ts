@@ -1,10 +1,10 @@
+import { type Handled, type HandlerParts, handle } from '@keyfleet/command-handling';
 import type { RenewRequest } from '@keyfleet/contracts/http';
 import type { CommandMeta } from '@keyfleet/contracts/messages';
 import type { EventStore } from '@keyfleet/event-store';
 import { KeyfleetError, toTimestamp } from '@keyfleet/kernel';
 import { deriveId } from '@keyfleet/platform';
 import { type Agent, agent, agentStream } from '@keyfleet/registry/domain';
-import { type Handled, type HandlerParts, handle } from '../commands/command-handler.js';
 import type { AgentAuthority, AgentCredentials } from './agent-authority.js';
 
 export interface ReadoptionParts extends HandlerParts {

@@ -1,4 +1,5 @@
 import { ConcurrencyLimit } from '@keyfleet/auth';
+import { answer, type HandlerParts, handle, load } from '@keyfleet/command-handling';
 import { renewSigningInput } from '@keyfleet/contracts';
 import type { AgentIdentity, RenewRequest } from '@keyfleet/contracts/http';
 import type { CommandMeta } from '@keyfleet/contracts/messages';
@@ -7,9 +8,6 @@ import type { EventStore } from '@keyfleet/event-store';
 import { KeyfleetError } from '@keyfleet/kernel';
 import type { CommandAnswer } from '@keyfleet/messaging';
 import { agent, agentStream } from '@keyfleet/registry/domain';
-import { answer } from '../commands/answer.js';
-import { type HandlerParts, handle } from '../commands/command-handler.js';
-import { load } from '../commands/load.js';
 import type { AgentAuthority } from './agent-authority.js';
 import { type IdentityParts, identityOf } from './identity-answer.js';
 import type { Readoption } from './readoption.js';

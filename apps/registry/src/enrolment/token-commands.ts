@@ -1,14 +1,17 @@
 import { type MintedSecret, mintEnrolmentToken } from '@keyfleet/auth';
+import {
+  type Access,
+  answer,
+  type HandlerParts,
+  handle,
+  refuseToShowAgain,
+} from '@keyfleet/command-handling';
 import type { CommandMeta, issueEnrolmentToken, revokeEnrolmentToken } from '@keyfleet/contracts/messages';
 import { KeyfleetError, toTimestamp } from '@keyfleet/kernel';
 import type { CommandAnswer } from '@keyfleet/messaging';
 import { deriveId } from '@keyfleet/platform';
 import { enrolmentToken, enrolmentTokenStream } from '@keyfleet/registry/domain';
 import type { z } from 'zod';
-import type { Access } from '../access/access.js';
-import { answer } from '../commands/answer.js';
-import { type HandlerParts, handle } from '../commands/command-handler.js';
-import { refuseToShowAgain } from '../commands/idempotency.js';
 import type { AgentAuthority } from './agent-authority.js';
 import type { EnrolmentSecrets } from './enrolment-secrets.js';
 

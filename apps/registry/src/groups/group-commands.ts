@@ -1,3 +1,4 @@
+import { type Access, answer, type HandlerParts, handle } from '@keyfleet/command-handling';
 import { parseSelector } from '@keyfleet/contracts';
 import type { CommandMeta, defineGroup, removeGroup } from '@keyfleet/contracts/messages';
 import { isKeyfleetError, KeyfleetError } from '@keyfleet/kernel';
@@ -5,9 +6,6 @@ import type { CommandAnswer } from '@keyfleet/messaging';
 import { deriveId } from '@keyfleet/platform';
 import { group, groupStream } from '@keyfleet/registry/domain';
 import type { z } from 'zod';
-import type { Access } from '../access/access.js';
-import { answer } from '../commands/answer.js';
-import { type HandlerParts, handle } from '../commands/command-handler.js';
 
 /** Groups: named label selectors. */
 export class GroupCommands {

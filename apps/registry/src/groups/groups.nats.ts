@@ -1,8 +1,8 @@
+import { RESPONDER_OPTIONS, type ResponderOptions } from '@keyfleet/command-handling';
 import { defineGroup, removeGroup } from '@keyfleet/contracts/messages';
 import { type CommandResponder, handleCommand } from '@keyfleet/messaging';
 import { Controller, Inject } from '@nestjs/common';
 import { MessagePattern, Payload } from '@nestjs/microservices';
-import { RESPONDER_OPTIONS, type ResponderOptions } from '../commands/responder.js';
 import { GroupCommands } from './group-commands.js';
 
 @Controller()

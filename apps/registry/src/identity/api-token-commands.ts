@@ -1,14 +1,18 @@
 import { mintApiToken } from '@keyfleet/auth';
+import {
+  type Access,
+  answer,
+  type Handled,
+  type HandlerParts,
+  handle,
+  refuseToShowAgain,
+} from '@keyfleet/command-handling';
 import type { CommandMeta, issueApiToken, revokeApiToken } from '@keyfleet/contracts/messages';
 import { apiToken, apiTokenStream } from '@keyfleet/identity/domain';
 import { toTimestamp } from '@keyfleet/kernel';
 import type { CommandAnswer } from '@keyfleet/messaging';
 import { deriveId } from '@keyfleet/platform';
 import type { z } from 'zod';
-import type { Access } from '../access/access.js';
-import { answer } from '../commands/answer.js';
-import { type Handled, type HandlerParts, handle } from '../commands/command-handler.js';
-import { refuseToShowAgain } from '../commands/idempotency.js';
 import type { Directory } from './directory.js';
 
 export interface ApiTokenParts extends HandlerParts {

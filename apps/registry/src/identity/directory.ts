@@ -1,3 +1,4 @@
+import type { AccessDirectory } from '@keyfleet/command-handling';
 import type { Permission } from '@keyfleet/contracts';
 import type { RecordedEvent } from '@keyfleet/event-store';
 import {
@@ -10,7 +11,6 @@ import {
 import type { Clock } from '@keyfleet/kernel';
 import { type Sql, transaction } from '@keyfleet/postgres';
 import { announceChanges } from '@keyfleet/read-store';
-import type { AccessDirectory } from '../access/access.js';
 
 /** Organisations, members and tokens as this service knows them; over a connection as `kf_identity`. */
 export class Directory implements AccessDirectory {

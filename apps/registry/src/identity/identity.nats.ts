@@ -1,3 +1,4 @@
+import { RESPONDER_OPTIONS, type ResponderOptions } from '@keyfleet/command-handling';
 import {
   createOrganisation,
   disableUser,
@@ -10,7 +11,6 @@ import {
 import { type CommandResponder, handleCommand } from '@keyfleet/messaging';
 import { Controller, Inject } from '@nestjs/common';
 import { MessagePattern, Payload } from '@nestjs/microservices';
-import { RESPONDER_OPTIONS, type ResponderOptions } from '../commands/responder.js';
 import { ApiTokenCommands } from './api-token-commands.js';
 import { OrganisationCommands } from './organisation-commands.js';
 import { SignInCommands } from './sign-in-commands.js';

@@ -1,7 +1,6 @@
 import { LocalSignIn, PasswordHasher } from '@keyfleet/auth';
+import { Access, type HandlerParts } from '@keyfleet/command-handling';
 import type { Sql } from '@keyfleet/postgres';
-import { Access } from '../access/access.js';
-import type { HandlerParts } from '../commands/command-handler.js';
 import { ApiTokenCommands } from './api-token-commands.js';
 import { Directory } from './directory.js';
 import { OrganisationCommands } from './organisation-commands.js';

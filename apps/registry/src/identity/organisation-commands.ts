@@ -1,12 +1,10 @@
+import { answer, type HandlerParts, handle, replayOf } from '@keyfleet/command-handling';
 import type { CommandMeta, createOrganisation } from '@keyfleet/contracts/messages';
 import { organisation, organisationStream } from '@keyfleet/identity/domain';
 import { isId, KeyfleetError } from '@keyfleet/kernel';
 import type { CommandAnswer } from '@keyfleet/messaging';
 import { deriveId } from '@keyfleet/platform';
 import type { z } from 'zod';
-import { answer } from '../commands/answer.js';
-import { type HandlerParts, handle } from '../commands/command-handler.js';
-import { replayOf } from '../commands/idempotency.js';
 import type { Directory } from './directory.js';
 
 export interface OrganisationParts extends HandlerParts {

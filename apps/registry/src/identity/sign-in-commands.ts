@@ -1,12 +1,11 @@
 import { mintSessionSecret, type PasswordCredentials, type SignInMethod } from '@keyfleet/auth';
+import { type HandlerParts, handle, load } from '@keyfleet/command-handling';
 import type { CommandMeta, login, logout, touchSession } from '@keyfleet/contracts/messages';
 import { session, sessionStream } from '@keyfleet/identity/domain';
 import { KeyfleetError } from '@keyfleet/kernel';
 import type { CommandAnswer } from '@keyfleet/messaging';
 import { newId } from '@keyfleet/platform';
 import type { z } from 'zod';
-import { type HandlerParts, handle } from '../commands/command-handler.js';
-import { load } from '../commands/load.js';
 import type { People } from './people.js';
 import type { Sessions } from './sessions.js';
 

@@ -1,12 +1,16 @@
+import {
+  type Access,
+  answer,
+  type Handled,
+  type HandlerParts,
+  handle,
+  load,
+} from '@keyfleet/command-handling';
 import type { CommandMeta, disableUser } from '@keyfleet/contracts/messages';
 import { organisation, organisationStream, user, userStream } from '@keyfleet/identity/domain';
 import { isKeyfleetError, KeyfleetError } from '@keyfleet/kernel';
 import type { CommandAnswer } from '@keyfleet/messaging';
 import type { z } from 'zod';
-import type { Access } from '../access/access.js';
-import { answer } from '../commands/answer.js';
-import { type Handled, type HandlerParts, handle } from '../commands/command-handler.js';
-import { load } from '../commands/load.js';
 import type { ApiTokenCommands } from './api-token-commands.js';
 import type { Directory } from './directory.js';
 import type { People } from './people.js';

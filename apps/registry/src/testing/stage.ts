@@ -1,3 +1,4 @@
+import { Access } from '@keyfleet/command-handling';
 import { PERMISSIONS, type Permission } from '@keyfleet/contracts';
 import type { CommandMeta } from '@keyfleet/contracts/messages';
 import { createCertificateRequest } from '@keyfleet/crypto';
@@ -5,7 +6,6 @@ import { createInMemoryEventStore } from '@keyfleet/event-store/in-memory';
 import { newId } from '@keyfleet/platform';
 import { TestClock } from '@keyfleet/testing';
 import { createUser } from '@nats-io/nkeys';
-import { Access } from '../access/access.js';
 import { Enrolment } from '../enrolment/enrolment.js';
 import { Readoption } from '../enrolment/readoption.js';
 import { Renewal } from '../enrolment/renewal.js';

@@ -1,9 +1,32 @@
+import type { EventOf, GroupDefined } from '@keyfleet/contracts/events';
 import { createInMemoryEventStore } from '@keyfleet/event-store/in-memory';
-import { idPattern } from '@keyfleet/kernel';
+import { type Decider, idPattern, KeyfleetError } from '@keyfleet/kernel';
 import { newId } from '@keyfleet/platform';
-import { type DefineGroup, group, groupStream } from '@keyfleet/registry/domain';
 import { TestClock } from '@keyfleet/testing';
 import { type Decision, handle } from './command-handler.js';
+
+type Defined = EventOf<typeof GroupDefined>;
+type Group = { readonly status: 'unknown' } | ({ readonly status: 'defined' } & Defined['data']);
+interface DefineGroup {
+  readonly type: 'DefineGroup';
+  readonly groupId: string;
+  readonly name: string;
+  readonly selector: string;
+  readonly offlineAfterSeconds: number | null;
+  readonly existing: boolean;
+}
+
+/** As small as one can be. */
+const group: Decider<Group, DefineGroup, Defined> = {
+  initialState: { status: 'unknown' },
+  evolve: (_, { data }) => ({ status: 'defined', ...data }),
+  decide: ({ type: _, existing, ...data }, { status }) => {
+    if (existing !== (status === 'defined'))
+      throw new KeyfleetError(existing ? 'resource.not-found' : 'resource.exists');
+    return [{ type: 'GroupDefined', v: 1, data }];
+  },
+};
+const groupStream = (groupId: string) => `group-${groupId}`;
 
 const clock = new TestClock();
 const orgId = newId('org');

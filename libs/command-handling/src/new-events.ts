@@ -1,13 +1,16 @@
-import { IDENTITY_EVENTS, REGISTRY_EVENTS } from '@keyfleet/contracts/events';
+import { IDENTITY_EVENTS, POLICY_EVENTS, REGISTRY_EVENTS } from '@keyfleet/contracts/events';
 import type { CommandMeta } from '@keyfleet/contracts/messages';
 import type { NewEvent } from '@keyfleet/event-store';
 import { type DomainEvent, toTimestamp } from '@keyfleet/kernel';
 import { deriveId } from '@keyfleet/platform';
 import type { z } from 'zod';
 
-/** Schemas of every fact this service decides, by type and version. */
+/** Schemas of every fact that a command may lead to, by type and version. */
 const SCHEMAS: ReadonlyMap<string, z.ZodType> = new Map(
-  [...IDENTITY_EVENTS, ...REGISTRY_EVENTS].map(({ type, v, data }) => [`${type} v${v}`, data]),
+  [...IDENTITY_EVENTS, ...REGISTRY_EVENTS, ...POLICY_EVENTS].map(({ type, v, data }) => [
+    `${type} v${v}`,
+    data,
+  ]),
 );
 
 export interface Envelope {
