@@ -1,3 +1,14 @@
+export { agentReportsProjection } from './desired/agent-reports.js';
+export { policyDistributionMigrations } from './desired/migrations.js';
+export type {
+  AgentAppliedTable,
+  AgentReportsTable,
+  BundlesTable,
+  CertificatesTable,
+  DesiredTable,
+  DesiredTables,
+  PolicyRef,
+} from './desired/tables.js';
 export { policyMigrations } from './migrations.js';
 export { policiesProjection } from './policies/projection.js';
 export {

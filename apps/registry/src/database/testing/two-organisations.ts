@@ -1,4 +1,5 @@
 import { analyticsMigrations } from '@keyfleet/analytics/read-model';
+import { policyDistributionMigrations } from '@keyfleet/policy/read-model';
 import { closeSql, createSql, type Sql, transaction } from '@keyfleet/postgres';
 import { migrate } from '@keyfleet/read-store';
 import { createTestDatabase, type DatabaseRole } from '@keyfleet/testing';
@@ -21,7 +22,8 @@ export interface TwoOrganisations {
 /** The database as an installation has it, with rows of two organisations, and of none where that may be, in *every* table that has organisations. */
 export async function twoOrganisations(): Promise<TwoOrganisations> {
   const database = await createTestDatabase();
-  await migrate({ ownerUrl: database.url, sets: [...REGISTRY_MIGRATIONS, analyticsMigrations] });
+  const sets = [...REGISTRY_MIGRATIONS, analyticsMigrations, policyDistributionMigrations];
+  await migrate({ ownerUrl: database.url, sets });
   const pools = new Map<string, Sql>();
   const as = (role: DatabaseRole | 'superuser'): Sql => {
     const url = role === 'superuser' ? database.superuserUrl : database.urlFor(role);
