@@ -16,6 +16,11 @@ export interface Machine<State> {
 export interface Grammar<State> extends Machine<State> {
   /** Letters that stand for all that nobody names; one of them that no pattern names is tried, the likeliest first. */
   readonly others: string;
+  /**
+   * How much is used up of what is bounded, where that is not part of the key: of two equal states whatever may follow
+   * the one with more may follow the one with less, if its text is not longer either.
+   */
+  used?(state: State): number;
 }
 
 /**
@@ -107,7 +112,7 @@ export function findText<G>(grammar: Grammar<G>, questions: readonly TextQuestio
     grammar: grammar.start,
     ...{ from: undefined, letter: '' },
   };
-  const seen = new Set([keyOf(first)]);
+  const seen = new Map([[keyOf(first), usedBy(first)]]);
   const queue: Step[] = [first];
   for (let at = 0; at < queue.length; at++) {
     const step = queue[at] as Step;
@@ -116,13 +121,19 @@ export function findText<G>(grammar: Grammar<G>, questions: readonly TextQuestio
       const next = follow(step, letter);
       if (!next) continue;
       const key = keyOf(next);
-      if (seen.has(key)) continue;
-      if (seen.size >= MOST_STATES) throw new TooLarge('A text with these properties was not found in time.');
-      seen.add(key);
+      const [used, before] = [usedBy(next), seen.get(key)];
+      if (before !== undefined && before <= used) continue;
+      if (queue.length >= MOST_STATES)
+        throw new TooLarge('A text with these properties was not found in time.');
+      seen.set(key, used);
       queue.push(next);
     }
   }
   return undefined;
+
+  function usedBy({ grammar: state }: Step): number {
+    return grammar.used?.(state as G) ?? 0;
+  }
 
   function isFound({ states, grammar: state }: Step): boolean {
     if (!grammar.accepts(state as G)) return false;

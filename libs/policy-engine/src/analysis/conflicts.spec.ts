@@ -55,6 +55,17 @@ describe('conflicts', () => {
       [],
     ],
     [
+      'in winter only, and before a moment in summer',
+      [
+        {
+          ...allow,
+          condition:
+            'time.getHours("Europe/Zurich") == 12 && time.getHours("Asia/Tokyo") == 20 && time < timestamp("2026-06-15T12:00:00Z")',
+        },
+      ],
+      [],
+    ],
+    [
       'a network within another',
       [
         { ...allow, condition: 'address.inNetwork("10.1.0.0/16")' },
@@ -95,6 +106,30 @@ describe('conflicts', () => {
         { ...deny, resources: ['*b/*/*y'] },
       ],
       ['contradiction allow deny'],
+    ],
+    [
+      'a segment that would be too long to hold both',
+      [
+        { ...allow, resources: [`${'a'.repeat(40)}*`] },
+        { ...deny, resources: [`*${'b'.repeat(40)}`] },
+      ],
+      [],
+    ],
+    [
+      'segments that hold both, though others before them are as long as can be',
+      [
+        { ...allow, resources: [`${'a'.repeat(64)}/**/${'a'.repeat(40)}*`] },
+        { ...deny, resources: [`**/*${'b'.repeat(24)}`] },
+      ],
+      ['contradiction allow deny'],
+    ],
+    [
+      'a path that would be too long to hold both',
+      [
+        { ...allow, resources: [`${Array(4).fill('a'.repeat(50)).join('/')}/**`] },
+        { ...deny, resources: [`**/${'b'.repeat(30)}/${'b'.repeat(30)}`] },
+      ],
+      [],
     ],
     [
       'the vault as a whole is no path',

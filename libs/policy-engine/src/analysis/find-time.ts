@@ -13,8 +13,8 @@ const WEEK_MS = 8 * DAY_MS;
 /**
  * A moment, at or after `now` where there is one, for which all of these have their answers. While no clock is put
  * forward or back, clocks repeat every week; so a week is looked through from now, from every moment that is named and
- * from every change of a clock within two years of these. Within a week it is enough to look at moments at which any
- * answer may change.
+ * from every change of a clock within two years after these, and before the first of them. Within a week it is enough
+ * to look at moments at which any answer may change.
  */
 export function findTime(literals: readonly Literal[], now: number): number | undefined {
   const holds = (at: number): boolean =>
@@ -31,15 +31,21 @@ export function findTime(literals: readonly Literal[], now: number): number | un
   );
   const zones = zonesOf(literals);
   if (zones.size === 0) return [now, ...named, ...named.map((at) => at - 2)].find(holds);
-  const begins = [now, ...named];
-  const earliest = Math.min(...begins);
-  const anchors = new Set(begins);
-  // What lies before everything that is named repeats too.
-  anchors.add(earliest - WEEK_MS);
-  for (const begin of begins)
-    for (const zone of zones.keys()) for (const at of changesOf(zone, begin)) anchors.add(at);
-  for (const anchor of anchors) for (const at of moments(anchor, zones)) if (holds(at)) return at;
+  for (const anchor of anchorsOf([now, ...named], [...zones.keys()]))
+    for (const at of moments(anchor, zones)) if (holds(at)) return at;
   return undefined;
+}
+
+/** Where a week begins that may be unlike the others, the likeliest first. */
+function anchorsOf(begins: readonly number[], zones: readonly string[]): Set<number> {
+  const anchors = new Set(begins);
+  const changesFrom = (begin: number): number[] => zones.flatMap((zone) => changesOf(zone, begin));
+  for (const begin of begins) for (const at of changesFrom(begin)) anchors.add(at);
+  // What lies before everything that is named repeats too, and its clocks were put forward and back.
+  const earliest = Math.min(...begins);
+  anchors.add(earliest - WEEK_MS);
+  if (begins.length > 1) for (const at of changesFrom(earliest - YEARS_MS)) anchors.add(at - WEEK_MS).add(at);
+  return anchors;
 }
 
 /** Minutes of the day at which an answer may change, for each zone. */

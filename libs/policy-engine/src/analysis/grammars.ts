@@ -34,21 +34,32 @@ interface PathState {
   readonly segments: number;
   /** How this one began: nothing yet, one or two dots and no more, or anything else. */
   readonly began: '' | '.' | '..' | 'name';
+  /** Letters of this one. */
+  readonly letters: number;
+  /** Letters of all of it. */
+  readonly length: number;
 }
 
 const MOST_SEGMENTS = 8;
+const LONGEST_SEGMENT = 64;
+/** Without the slash at its end. */
+const LONGEST_PATH = 256;
 
 /** Paths of secrets with a slash after every segment, the last one too. */
 export const PATHS: Grammar<PathState> = {
-  start: { segments: 0, began: '' },
-  next: ({ segments, began }, letter) => {
-    if (letter === '/') return began === 'name' ? { segments: segments + 1, began: '' } : undefined;
+  start: { segments: 0, began: '', letters: 0, length: 0 },
+  next: ({ segments, began, letters, length: before }, letter) => {
+    const length = before + 1;
+    if (letter === '/')
+      return began === 'name' ? { segments: segments + 1, began: '', letters: 0, length } : undefined;
     if (segments >= MOST_SEGMENTS || !/^[A-Za-z0-9._-]$/.test(letter)) return undefined;
+    if (letters >= LONGEST_SEGMENT || length > LONGEST_PATH) return undefined;
     const dots = letter === '.' && began !== 'name' && began !== '..';
-    return { segments, began: dots ? (began === '' ? '.' : '..') : 'name' };
+    return { segments, began: dots ? (began === '' ? '.' : '..') : 'name', letters: letters + 1, length };
   },
   accepts: ({ segments, began }) => segments > 0 && began === '',
   key: ({ segments, began }) => `${segments}${began}`,
+  used: ({ letters }) => letters,
   letters: ['/'],
   others: OTHERS,
 };
