@@ -1,7 +1,14 @@
 import { KeyfleetError } from '@keyfleet/kernel';
-import { checkAppend } from './input.js';
+import { checkAppend, checkProvided } from './input.js';
 import { packMetadata } from './metadata.js';
-import { MAX_APPEND_BYTES, type NewEvent, type StreamAppend, streamCategory } from './port.js';
+import {
+  type ExpectedRevision,
+  MAX_APPEND_BYTES,
+  type NewEvent,
+  type Provided,
+  type StreamAppend,
+  streamCategory,
+} from './port.js';
 
 /** An event ready to be written: checked, and as text, so that nobody's object is shared. */
 export interface EncodedEvent {
@@ -21,11 +28,15 @@ export interface EncodedAppend {
   readonly expected: bigint;
   readonly events: readonly EncodedEvent[];
   readonly bytes: number;
+  readonly provided:
+    | (Provided & { /** -1n for a stream that is not there. */ readonly expected: bigint })
+    | undefined;
 }
 
 /** TypeError for a programming mistake, `request.too-large` beyond `MAX_APPEND_BYTES`; then nothing is to be written. */
-export function encodeAppend({ stream, expectedRevision, events }: StreamAppend): EncodedAppend {
+export function encodeAppend({ stream, expectedRevision, events, provided }: StreamAppend): EncodedAppend {
   checkAppend(stream, expectedRevision, events);
+  if (provided) checkProvided(stream, provided);
   const encoded = events.map(encodeEvent);
   let bytes = 0;
   for (const { data, metadata } of encoded) bytes += Buffer.byteLength(data) + Buffer.byteLength(metadata);
@@ -35,10 +46,15 @@ export function encodeAppend({ stream, expectedRevision, events }: StreamAppend)
     stream,
     category: streamCategory(stream),
     expectedRevision,
-    expected: expectedRevision === 'no-stream' ? -1n : expectedRevision,
+    expected: countOf(expectedRevision),
     events: encoded,
     bytes,
+    provided: provided && { ...provided, expected: countOf(provided.revision) },
   };
+}
+
+function countOf(revision: ExpectedRevision): bigint {
+  return revision === 'no-stream' ? -1n : revision;
 }
 
 function encodeEvent({ id, type, v, data, metadata }: NewEvent): EncodedEvent {

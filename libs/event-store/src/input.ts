@@ -4,6 +4,7 @@ import {
   type ExpectedRevision,
   MAX_APPEND_EVENTS,
   type NewEvent,
+  type Provided,
   STREAM_NAME,
   type StreamAppend,
 } from './port.js';
@@ -16,13 +17,25 @@ const MOMENT = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z$/;
 /** Throws a TypeError where the append could never succeed. Messages name the field, never its value. */
 export function checkAppend(stream: string, expected: ExpectedRevision, events: readonly NewEvent[]): void {
   checkStream(stream);
-  if (expected !== 'no-stream' && (typeof expected !== 'bigint' || expected < 0n))
-    throw new TypeError("The expected revision must be 'no-stream' or a bigint from 0n on.");
+  checkExpected(expected);
   if (events.length === 0 || events.length > MAX_APPEND_EVENTS)
     throw new TypeError(`An append has 1 to ${MAX_APPEND_EVENTS} events.`);
   for (const event of events) checkEvent(event);
   if (events.length > 1 && new Set(events.map(({ id }) => id)).size < events.length)
     throw new TypeError('An event may occur in an append only once.');
+}
+
+function checkExpected(expected: ExpectedRevision): void {
+  if (expected !== 'no-stream' && (typeof expected !== 'bigint' || expected < 0n))
+    throw new TypeError("The expected revision must be 'no-stream' or a bigint from 0n on.");
+}
+
+/** Of the stream itself the expectation says it already. */
+export function checkProvided(stream: string, provided: Provided): void {
+  checkStream(provided.stream);
+  checkExpected(provided.revision);
+  if (provided.stream === stream)
+    throw new TypeError('An append is provided with another stream than its own.');
 }
 
 function checkEvent({ id, type, v, metadata }: NewEvent): void {

@@ -49,6 +49,16 @@ export interface StreamAppend {
   readonly expectedRevision: ExpectedRevision;
   /** 1 to `MAX_APPEND_EVENTS` of them, `MAX_APPEND_BYTES` of JSON in all. */
   readonly events: readonly NewEvent[];
+  /**
+   * Another stream that has to stand just here at the moment of the append; else it is a conflict that names that
+   * stream. For decisions that were made from both. KurrentDB looks right before the append and not in it.
+   */
+  readonly provided?: Provided | undefined;
+}
+
+export interface Provided {
+  readonly stream: string;
+  readonly revision: ExpectedRevision;
 }
 
 /** Wanted is what fits every list given; an empty list is a TypeError, since it could only mean nothing. */

@@ -1,5 +1,6 @@
-import type { EventStore, NewEvent, Position, RecordedEvent } from '@keyfleet/event-store';
+import type { EventStore, NewEvent, Position, Provided, RecordedEvent } from '@keyfleet/event-store';
 import type { Clock } from '@keyfleet/kernel';
+import { agentStream } from '@keyfleet/registry/domain';
 import { LRUCache } from 'lru-cache';
 import { type AgentRecord, foldAgent } from './agent-record.js';
 
@@ -7,8 +8,13 @@ import { type AgentRecord, foldAgent } from './agent-record.js';
 export interface AgentDirectory {
   /** `null` for an agent that was never enrolled. */
   find(agentId: string): Promise<AgentRecord | null>;
-  /** Appends facts to the agent's stream at the revision of `record`; false where somebody else was faster. */
-  record(record: AgentRecord, facts: readonly NewEvent[]): Promise<boolean>;
+  /**
+   * Appends facts to the agent's stream at the revision of `record`, while that other stream stands where they were
+   * found out; false where somebody else was faster.
+   */
+  record(record: AgentRecord, facts: readonly NewEvent[], provided: Provided): Promise<boolean>;
+  /** Its stream was seen to stand elsewhere: the next question is answered from the store. */
+  forget(agentId: string): void;
 }
 
 /** Revocations kept beside the store, because they outlive a restored one. */
@@ -51,16 +57,21 @@ export class StoredAgents implements AgentDirectory {
     return (await this.#revocations.has(agentId)) ? { ...record, revoked: true } : record;
   }
 
-  async record(record: AgentRecord, facts: readonly NewEvent[]): Promise<boolean> {
-    const stream = `agent-${record.agentId}`;
-    const result = await this.#store.append(stream, record.revision, facts);
-    this.#records.delete(record.agentId);
-    return result.outcome === 'appended';
+  async record(record: AgentRecord, events: readonly NewEvent[], provided: Provided): Promise<boolean> {
+    const stream = agentStream(record.agentId);
+    const append = { stream, expectedRevision: record.revision, events, provided };
+    const [result] = await this.#store.appendBatch([append]);
+    this.forget(record.agentId);
+    return result?.outcome === 'appended';
+  }
+
+  forget(agentId: string): void {
+    this.#records.delete(agentId);
   }
 
   async #load(agentId: string): Promise<AgentRecord | null> {
     let record: AgentRecord | null = null;
-    for (const event of await this.#store.readStream(`agent-${agentId}`)) record = foldAgent(record, event);
+    for (const event of await this.#store.readStream(agentStream(agentId))) record = foldAgent(record, event);
     if (record) this.#records.set(agentId, record);
     return record;
   }
@@ -82,7 +93,7 @@ export class StoredAgents implements AgentDirectory {
     const asked = this.#clock.monotonic();
     const head = await this.#store.headPosition();
     if (this.#seenUpTo !== undefined && this.#store.comparePositions(head, this.#seenUpTo) < 0)
-      this.#forget();
+      this.#forgetAll();
     this.#seenUpTo ??= head;
     while (this.#store.comparePositions(this.#seenUpTo, head) < 0) {
       const page = await this.#store.readAll({
@@ -97,7 +108,7 @@ export class StoredAgents implements AgentDirectory {
   }
 
   /** The store was put back to an earlier time: what is remembered may not have happened. */
-  #forget(): void {
+  #forgetAll(): void {
     this.#records.clear();
     this.#seenUpTo = undefined;
   }

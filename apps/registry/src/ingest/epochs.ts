@@ -5,7 +5,7 @@ import { type Clock, type DomainEvent, toTimestamp } from '@keyfleet/kernel';
 import { deriveId } from '@keyfleet/platform';
 import type { AgentRecord, Move } from './agent-record.js';
 import type { AgentDirectory } from './agents.js';
-import type { Journals } from './journals.js';
+import { endsAt, type JournalHead, type Journals } from './journals.js';
 
 export interface EpochsOptions {
   readonly agents: AgentDirectory;
@@ -21,6 +21,13 @@ const HOUR_MS = 3_600_000;
 
 type Fork = Extract<JournalReply, { forkedAt: number }>;
 
+/** Entry `forkedAt` of an epoch is nowhere; it was looked for while the newest epoch ended at `head`. */
+export interface FoundFork {
+  readonly epoch: number;
+  readonly forkedAt: number;
+  readonly head: JournalHead;
+}
+
 /** Entries `from` to `to` of an epoch that nobody has any more; `to` below `from` where their number is not known. */
 export interface Gap {
   readonly epoch: number;
@@ -28,7 +35,11 @@ export interface Gap {
   readonly to: number;
 }
 
-/** Begins new epochs, where a journal and the store have come apart. Each beginning is one append to the agent's stream. */
+/**
+ * Begins new epochs, where a journal and the store have come apart. Each beginning is one append to the agent's stream,
+ * while the epoch before ends where it ended when that was found out; and entries are appended only while the agent's
+ * stream says that their epoch is the newest. So nothing lands in an epoch that has ended, however late.
+ */
 export class Epochs {
   readonly #options: EpochsOptions;
 
@@ -43,22 +54,27 @@ export class Epochs {
   }
 
   /** Undefined where somebody else changed the agent meanwhile: look again. */
-  async fork(record: AgentRecord, epoch: number, forkedAt: number): Promise<Fork | undefined> {
+  async fork(record: AgentRecord, found: FoundFork): Promise<Fork | undefined> {
+    const { epoch, forkedAt, head } = found;
     const repeated = await this.unusedMove(record, epoch);
     if (repeated?.from === forkedAt) return { forkedAt, epoch: repeated.to, prev: repeated.prev };
-    const prev = await this.#lastHash(record);
+    const prev = lastHash(record, head);
     const newEpoch = Math.max(record.epoch, epoch) + 1;
     const data = { agentId: record.agentId, epoch, forkedAt, newEpoch, prev };
-    const done = await this.#append(record, [make(AgentJournalForked, data)]);
+    const done = await this.#append(record, head, [make(AgentJournalForked, data)]);
     return done ? { forkedAt, epoch: newEpoch, prev } : undefined;
   }
 
   /** Undefined where somebody else changed the agent meanwhile: look again. */
-  async gap(record: AgentRecord, gap: Gap): Promise<{ epoch: number; prev: string } | undefined> {
+  async gap(
+    record: AgentRecord,
+    head: JournalHead,
+    gap: Gap,
+  ): Promise<{ epoch: number; prev: string } | undefined> {
     const { agentId } = record;
-    const prev = await this.#lastHash(record);
+    const prev = lastHash(record, head);
     const newEpoch = Math.max(record.epoch, gap.epoch) + 1;
-    const done = await this.#append(record, [
+    const done = await this.#append(record, head, [
       make(JournalGapFound, { agentId, ...gap, newEpoch }),
       make(AgentEpochStarted, { agentId, epoch: newEpoch, prev }),
     ]);
@@ -66,8 +82,8 @@ export class Epochs {
   }
 
   /** After a restore: the store has everything up to the beginning of an epoch it did not know of any more. */
-  adopt(record: AgentRecord, epoch: number, prev: string): Promise<boolean> {
-    return this.#append(record, [make(AgentEpochStarted, { agentId: record.agentId, epoch, prev })]);
+  adopt(record: AgentRecord, head: JournalHead, { epoch, prev }: { epoch: number; prev: string }) {
+    return this.#append(record, head, [make(AgentEpochStarted, { agentId: record.agentId, epoch, prev })]);
   }
 
   /** The newest move, where it came from this epoch and nothing was written after it: its announcement got lost. */
@@ -78,12 +94,7 @@ export class Epochs {
     return head.seq === 0 ? move : undefined;
   }
 
-  /** A trimmed epoch's last hash is gone; its own beginning is the next best link. */
-  async #lastHash(record: AgentRecord): Promise<string> {
-    return (await this.#options.journals.head(record)).hash ?? record.prev;
-  }
-
-  #append(record: AgentRecord, facts: readonly DomainEvent[]): Promise<boolean> {
+  #append(record: AgentRecord, head: JournalHead, facts: readonly DomainEvent[]): Promise<boolean> {
     const { agents, clock, actor } = this.#options;
     const at = toTimestamp(clock.now());
     const events = facts.map((fact, index): NewEvent => {
@@ -91,6 +102,11 @@ export class Epochs {
       const id = deriveId('evt', record.agentId, `${record.revision}`, fact.type, `${index}`);
       return { ...fact, id, metadata: { orgId: record.orgId, actor, at } };
     });
-    return agents.record(record, events);
+    return agents.record(record, events, endsAt(record, head));
   }
+}
+
+/** A trimmed epoch's last hash is gone; its own beginning is the next best link. */
+function lastHash(record: AgentRecord, head: JournalHead): string {
+  return head.hash ?? record.prev;
 }

@@ -1,4 +1,5 @@
 import { type JournalEntry, journalStream } from '@keyfleet/contracts';
+import type { EventStore } from '@keyfleet/event-store';
 import { ModelAgent } from './testing/model-agent.js';
 import { type Plane, startPlane } from './testing/plane.js';
 
@@ -133,6 +134,82 @@ describe('a rolled-back disk', () => {
     expect(await send()).toEqual({ retryAfterMs: expect.any(Number) });
     plane.clock.advance(3_700_000);
     expect(await send()).toMatchObject({ epoch: 4 });
+  });
+});
+
+describe('a replica that is held up between comparing and appending', () => {
+  /** Another process on the same store, whose appends to such a stream wait until they are let go. */
+  function heldUp(isHeld: (stream: string) => boolean) {
+    const { store } = plane;
+    const reached = Promise.withResolvers<void>();
+    const goOn = Promise.withResolvers<void>();
+    const appendBatch: EventStore['appendBatch'] = async (appends) => {
+      if (appends.some(({ stream }) => isHeld(stream))) {
+        reached.resolve();
+        await goOn.promise;
+      }
+      return store.appendBatch(appends);
+    };
+    const slow = new Proxy(store, {
+      get: (_, name) => {
+        const own: unknown = Reflect.get(store, name);
+        if (name === 'appendBatch') return appendBatch;
+        return typeof own === 'function' ? own.bind(store) : own;
+      },
+    });
+    const { ingest } = startPlane({ store: slow });
+    return { ingest, reached: reached.promise, goOn: goOn.resolve };
+  }
+
+  /** In epoch 2 with one of three entries stored; `image` is the disk from before it heard of epoch 2. */
+  async function forkedOnce() {
+    agent.recordMany(4);
+    await send();
+    rollBack(2, 3);
+    const image = { epoch: agent.epoch, prev: agent.prev, entries: [...agent.entries] };
+    agent.move((await send()) as Fork);
+    await send(agent.entries.slice(0, 1));
+    return image;
+  }
+
+  async function sendUntilStored(): Promise<void> {
+    for (let reply = await send(); !('hash' in reply); reply = await send())
+      if ('forkedAt' in reply) agent.move(reply);
+  }
+
+  async function expectAllOnce(): Promise<void> {
+    const { events } = await plane.store.readAll({ filter: { categories: ['journal'] } });
+    const found = events.map(({ id }) => id);
+    expect(found).toHaveLength(new Set(found).size);
+    expect(found).toEqual(expect.arrayContaining(ids(agent.entries)));
+  }
+
+  it('F6: appends nothing into an epoch that ended meanwhile: its entries may have moved', async () => {
+    const image = await forkedOnce();
+    const slow = heldUp((stream) => stream.startsWith('journal-'));
+    const late = slow.ingest.handle(agent.subject, agent.batch(agent.entries.slice(1)));
+    await slow.reached;
+    Object.assign(agent, image);
+    await sendUntilStored();
+    slow.goOn();
+    expect(await late).not.toHaveProperty('hash');
+    await expectAllOnce();
+    agent.recordMany(1);
+    await sendUntilStored();
+    await expectAllOnce();
+  });
+
+  it('F6: begins no epoch with entries that were appended since it looked for them', async () => {
+    const image = await forkedOnce();
+    const moved = agent.batch(agent.entries.slice(1));
+    Object.assign(agent, image);
+    const slow = heldUp((stream) => stream.startsWith('agent-'));
+    const late = slow.ingest.handle(agent.subject, agent.batch());
+    await slow.reached;
+    expect(await plane.ingest.handle(agent.subject, moved)).toMatchObject({ epoch: 2, seq: 3 });
+    slow.goOn();
+    expect(await late).toEqual({ epoch: 1, seq: 5, hash: agent.entries.at(-1)?.hash });
+    await expectAllOnce();
   });
 });
 

@@ -3,6 +3,7 @@ import { nkeyPublicKey, verifyNkeySignature } from '@keyfleet/crypto';
 import type { EventStore, NewEvent } from '@keyfleet/event-store';
 import { type Clock, isKeyfleetError, toTimestamp } from '@keyfleet/kernel';
 import { currentTraceparent, failpoint, isTracing, recordSpan } from '@keyfleet/platform';
+import { agentStream } from '@keyfleet/registry/domain';
 import { LRUCache } from 'lru-cache';
 import { Admission } from './admission.js';
 import type { AgentRecord } from './agent-record.js';
@@ -157,7 +158,7 @@ export class Ingest {
     if (placement.kind === 'behind') return behind(epoch, placement.head);
     if (epochs.tooMany(record)) return busy(TOO_MANY_FORKS_MS * (0.5 + Math.random()));
     const forkedAt = (entries[placement.index] as PlacedEntry).seq;
-    const fork = await epochs.fork(record, epoch, forkedAt);
+    const fork = await epochs.fork(record, { epoch, forkedAt, head: placement.head });
     if (fork) this.#metrics.newEpoch('fork');
     return fork && { outcome: 'forked', reply: fork };
   }
@@ -177,6 +178,8 @@ export class Ingest {
       stream: journalStream(record.agentId, record.epoch),
       expectedRevision: first.seq === 1 ? ('no-stream' as const) : BigInt(first.seq - 2),
       events: traced(fresh),
+      // Another replica may have begun a newer epoch since the record was read, and moved these entries there.
+      provided: { stream: agentStream(record.agentId), revision: record.revision },
     };
     const result = await this.#appender.append(append).catch((error: unknown) => {
       journals.forget(record);
@@ -186,6 +189,7 @@ export class Ingest {
     await failpoint('ingest.after-append');
     if (result.outcome === 'conflict') {
       journals.forget(record);
+      if (result.stream === append.provided.stream) this.#options.agents.forget(record.agentId);
       return undefined;
     }
     journals.committed(record, { seq: last.seq, hash: last.hash });

@@ -1,5 +1,5 @@
 import { journalStream } from '@keyfleet/contracts';
-import type { EventStore, RecordedEvent } from '@keyfleet/event-store';
+import type { EventStore, Provided, RecordedEvent } from '@keyfleet/event-store';
 import { LRUCache } from 'lru-cache';
 
 /** The last committed place of one epoch; seq 0 and the epoch's first `prev` where nothing is. */
@@ -20,6 +20,11 @@ export interface Epoch {
   readonly epoch: number;
   /** Hash before its first entry. */
   readonly prev: string;
+}
+
+/** That this epoch ends just here, as the condition of an append that was decided by it. */
+export function endsAt({ agentId, epoch }: Epoch, { seq }: JournalHead): Provided {
+  return { stream: journalStream(agentId, epoch), revision: seq === 0 ? 'no-stream' : BigInt(seq - 1) };
 }
 
 const CACHED = 200_000;

@@ -10,8 +10,8 @@ export type Placement =
   | { readonly kind: 'append'; readonly index: number }
   /** The store ends before the batch begins: it was restored, or the agent skipped something. */
   | { readonly kind: 'behind'; readonly head: JournalHead }
-  /** The entry at `index` is not what is stored in its place, or its epoch has ended. */
-  | { readonly kind: 'forked'; readonly index: number };
+  /** The entry at `index` is not what is stored in its place, or its epoch has ended. `head` is of the newest epoch, before that was looked at. */
+  | { readonly kind: 'forked'; readonly index: number; readonly head: JournalHead };
 
 export interface PlacementQuestion {
   readonly journals: Journals;
@@ -42,12 +42,12 @@ async function placeInCurrentEpoch(question: PlacementQuestion, head: JournalHea
   if (first.seq === head.seq + 1)
     return head.hash === null || first.prev === head.hash
       ? { kind: 'append', index: 0 }
-      : { kind: 'forked', index: 0 };
+      : { kind: 'forked', index: 0, head };
   const overlap = Math.min(entries.length, head.seq - first.seq + 1);
   const last = entries[overlap - 1] as PlacedEntry;
   const storedHash = last.seq === head.seq ? head.hash : await hashAt(question, last.seq);
   if (storedHash !== null && storedHash !== last.hash)
-    return { kind: 'forked', index: await firstDifference(question, overlap) };
+    return { kind: 'forked', index: await firstDifference(question, overlap), head };
   return overlap === entries.length ? { kind: 'stored' } : { kind: 'append', index: overlap };
 }
 
@@ -76,6 +76,7 @@ async function placeInFormerEpoch(question: PlacementQuestion): Promise<Placemen
   const seqs = entries.map((entry) => entry.seq);
   const first = entries[0] as PlacedEntry;
   const stored = new Set<number>();
+  const head = await question.journals.head(question.record);
   const own = bySeq(await readFrom(question, question.epoch, first.seq));
   for (const entry of entries) {
     const found = own.get(entry.seq);
@@ -83,7 +84,7 @@ async function placeInFormerEpoch(question: PlacementQuestion): Promise<Placemen
   }
   await followMoves(question, { epoch: question.epoch, shift: 0 }, stored);
   const index = seqs.findIndex((seq) => !stored.has(seq));
-  return index < 0 ? { kind: 'stored' } : { kind: 'forked', index };
+  return index < 0 ? { kind: 'stored' } : { kind: 'forked', index, head };
 }
 
 /** Seq in the epoch looked at = seq in the batch's epoch − shift. */

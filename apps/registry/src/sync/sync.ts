@@ -97,7 +97,7 @@ export class Sync {
     const next = head.seq + 1;
     const oldest = request.oldestSeq ?? request.head.seq + 1;
     if (request.head.seq >= next && oldest > next)
-      return this.#afterGap(record, request, { epoch, from: next, to: oldest - 1 });
+      return this.#afterGap({ record, request, head }, { epoch, from: next, to: oldest - 1 });
     return { epoch, watermark: known(head, record), prev: record.prev, rechainFrom: null };
   }
 
@@ -122,24 +122,23 @@ export class Sync {
   async #inLostEpoch(record: AgentRecord, request: SyncRequest): Promise<Place | 'later' | undefined> {
     const { epoch, seq, hash } = request.head;
     const { journals, epochs } = this.#options;
-    const { hash: last } = await journals.head(record);
+    const head = await journals.head(record);
     const begins = request.oldestSeq === 1 || seq === 0;
     const prev = seq === 0 ? hash : request.oldestPrev;
-    if (begins && prev !== null && prev === last) {
-      if (!(await epochs.adopt(record, epoch, prev))) return undefined;
+    if (begins && prev !== null && prev === head.hash) {
+      if (!(await epochs.adopt(record, head, { epoch, prev }))) return undefined;
       return { epoch, watermark: { seq: 0, hash: prev }, prev, rechainFrom: null };
     }
     const oldest = request.oldestSeq ?? seq + 1;
-    return this.#afterGap(record, request, { epoch, from: 1, to: oldest - 1 });
+    return this.#afterGap({ record, request, head }, { epoch, from: 1, to: oldest - 1 });
   }
 
   async #afterGap(
-    record: AgentRecord,
-    request: SyncRequest,
+    { record, request, head }: { record: AgentRecord; request: SyncRequest; head: JournalHead },
     gap: { epoch: number; from: number; to: number },
   ): Promise<Place | 'later' | undefined> {
     if (this.#options.epochs.tooMany(record)) return 'later';
-    const started = await this.#options.epochs.gap(record, gap);
+    const started = await this.#options.epochs.gap(record, head, gap);
     if (!started) return undefined;
     this.#options.metrics?.newEpoch('gap');
     const { epoch, prev } = started;

@@ -50,6 +50,68 @@ export function batchContract(open: () => EventStoreFixture): void {
     });
   });
 
+  describe('an append that is provided with another stream', () => {
+    const one = async (append: StreamAppend): Promise<AppendResult | undefined> =>
+      (await store().appendBatch([append]))[0];
+
+    it('is written only while that stream stands there, and says which one does not', async () => {
+      await store().append('agent-1', 'no-stream', events(2));
+      const append = { stream: 'journal-1', expectedRevision: 'no-stream', events: events(2) } as const;
+      const absent = { stream: 'agent-2', revision: 0n };
+      expect(await one({ ...append, provided: { stream: 'agent-1', revision: 0n } })).toEqual({
+        ...{ outcome: 'conflict', stream: 'agent-1', expected: 0n, actual: 1n },
+      });
+      expect(await one({ ...append, provided: absent })).toEqual({
+        ...{ outcome: 'conflict', stream: 'agent-2', expected: 0n, actual: null },
+      });
+      expect(await store().streamRevision('journal-1')).toBeNull();
+      const met = { ...append, provided: { stream: 'agent-1', revision: 1n } };
+      expect(await one(met)).toMatchObject({ outcome: 'appended', revision: 1n, idempotent: false });
+      const more = { ...append, expectedRevision: 1n, events: events(1) };
+      expect(await one({ ...more, provided: { stream: 'agent-2', revision: 'no-stream' } })).toMatchObject({
+        outcome: 'appended',
+        revision: 2n,
+      });
+    });
+
+    it('is the same append again where it was written, wherever the other stream stands by then', async () => {
+      await store().append('agent-1', 'no-stream', events(1));
+      const provided = { stream: 'agent-1', revision: 0n };
+      const append = {
+        stream: 'journal-1',
+        expectedRevision: 'no-stream',
+        events: events(2),
+        provided,
+      } as const;
+      const first = await one(append);
+      await store().append('agent-1', 0n, events(1));
+      expect(await one(append)).toEqual({ ...first, idempotent: true });
+      expect(await one({ ...append, expectedRevision: 0n, events: events(1) })).toMatchObject({
+        ...{ outcome: 'conflict', stream: 'journal-1', actual: 1n },
+      });
+    });
+
+    it('does not keep the others of its batch from being written', async () => {
+      await store().append('agent-1', 'no-stream', events(1));
+      const [before, after] = [events(2), events(1)];
+      const results = await store().appendBatch([
+        { stream: 'journal-1', expectedRevision: 'no-stream', events: before },
+        {
+          ...{ stream: 'journal-2', expectedRevision: 'no-stream', events: events(3) },
+          provided: { stream: 'agent-1', revision: 5n },
+        },
+        {
+          ...{ stream: 'journal-3', expectedRevision: 'no-stream', events: after },
+          provided: { stream: 'agent-1', revision: 0n },
+        },
+      ]);
+      expect(results.map(({ outcome }) => outcome)).toEqual(['appended', 'conflict', 'appended']);
+      expect(idsOf((await everything(store())).slice(1))).toEqual(idsOf([...before, ...after]));
+      const newest = (await everything(store())).at(-1)?.position;
+      expect(results[2]).toMatchObject({ revision: 0n, position: newest });
+    });
+  });
+
   describe('concurrent appends', () => {
     it('have exactly one winner where 16 expect the same', async () => {
       await store().append('agent-1', 'no-stream', [event()]);

@@ -1,5 +1,6 @@
 import { appendContract } from './appends.contract.js';
 import { batchContract } from './batches.contract.js';
+import { exclusionContract } from './exclusion.contract.js';
 import type { EventStoreFixture, OpenFixture } from './fixture.contract.js';
 import { violationsUnderLoad } from './laws.contract.js';
 import { misuseContract } from './misuse.contract.js';
@@ -8,7 +9,7 @@ import { retentionContract } from './retention.contract.js';
 import { subscriptionContract } from './subscriptions.contract.js';
 
 export interface ContractOptions {
-  /** Positions count from 1 without a hole. */
+  /** Positions count from 1 without a hole, and what an append is provided with is looked at in the append itself. */
   readonly dense: boolean;
 }
 
@@ -28,6 +29,8 @@ export function eventStoreContract(name: string, open: OpenFixture, { dense }: C
     subscriptionContract(current);
     retentionContract(current);
     misuseContract(current);
+
+    if (dense) exclusionContract(current);
 
     describe('F8: under 16 writers with conflicts', () => {
       it('nothing is missed, doubled, lost or out of order, by readers and subscribers', async () => {

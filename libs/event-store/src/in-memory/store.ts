@@ -68,7 +68,7 @@ export class InMemoryEventStore implements EventStore {
     return appends.map(encodeAppend).map((append) => this.#append(append));
   }
 
-  #append({ stream, category, expectedRevision, expected, events }: EncodedAppend): AppendResult {
+  #append({ stream, category, expectedRevision, expected, events, provided }: EncodedAppend): AppendResult {
     const found = this.#streams.get(stream);
     const actual = found?.revision ?? null;
     if ((actual ?? -1n) !== expected) {
@@ -77,6 +77,8 @@ export class InMemoryEventStore implements EventStore {
         ? appendedAt(stored, true)
         : { outcome: 'conflict', stream, expected: expectedRevision, actual };
     }
+    const unmet = provided && this.#unmet(provided);
+    if (unmet) return unmet;
     const recordedAt = this.#nextRecordedAt();
     const stored = events.map((event, index) => ({
       ...event,
@@ -87,6 +89,13 @@ export class InMemoryEventStore implements EventStore {
       recordedAt,
     }));
     return this.#commit(stream, stored);
+  }
+
+  #unmet({ stream, revision, expected }: NonNullable<EncodedAppend['provided']>): AppendResult | undefined {
+    const actual = this.#streams.get(stream)?.revision ?? null;
+    return (actual ?? -1n) === expected
+      ? undefined
+      : { outcome: 'conflict', stream, expected: revision, actual };
   }
 
   #commit(stream: string, stored: readonly Stored[]): AppendResult {

@@ -31,8 +31,10 @@ export class Appender {
   }
 
   async #append(append: EncodedAppend): Promise<AppendResult> {
-    const { stream, expectedRevision, expected, events } = append;
+    const { stream, expectedRevision, expected, events, provided } = append;
     const mark = randomUUID();
+    const unmet = provided && (await this.#unmet(append, provided));
+    if (unmet) return unmet;
     const position = await this.#send(append, mark);
     if (position === null)
       return {
@@ -54,6 +56,19 @@ export class Appender {
       position: toPosition(at),
       idempotent: last?.append !== mark,
     };
+  }
+
+  /** Where the events may be there already, the server finds out. */
+  async #unmet(
+    { stream, expected }: EncodedAppend,
+    provided: NonNullable<EncodedAppend['provided']>,
+  ): Promise<AppendResult | undefined> {
+    const [own, actual] = await Promise.all([
+      this.#reader.revision(stream),
+      this.#reader.revision(provided.stream),
+    ]);
+    if ((own ?? -1n) !== expected || (actual ?? -1n) === provided.expected) return undefined;
+    return { outcome: 'conflict', stream: provided.stream, expected: provided.revision, actual };
   }
 
   /** Commit position of the last event as the server says it, or `null` for a conflict. */

@@ -1,5 +1,4 @@
-/** Everybody who appends stands in line here; held from reading the newest position until the commit. */
-const APPEND_LOCK = 5_075_131;
+import { APPEND_LOCK } from './append-lock.js';
 
 /**
  * Writes a group of appends, each whole or absent, in one call of one statement: no client can die with the lock in
@@ -7,7 +6,8 @@ const APPEND_LOCK = 5_075_131;
  *
  * p_streams, p_expected: of each append, -1 for "no stream". p_first: ordinal of each append's first event, and one
  * beyond the last. p_categories … p_orgs: of each shape (what many events have in common). p_appends … p_metadata: of
- * each event; its append and its shape by ordinal.
+ * each event; its append and its shape by ordinal. p_provided: of each append, the ordinal of another without events
+ * that says where a stream has to stand for this one to be written, or 0.
  *
  * Answers the position before the group and, where an append was not written, `[ordinal, actual revision, position]`
  * of each such: the position of its last event where all its events are in the stream just there already, else null.
@@ -19,10 +19,10 @@ const APPEND_LOCK = 5_075_131;
  * lock; so nobody waits in a circle.
  */
 export const APPEND_FUNCTION = `
-create or replace function store.append_group(
+create function store.append_group(
   p_streams text, p_expected text, p_first text,
   p_categories text, p_types text, p_versions text, p_orgs text,
-  p_appends text, p_shapes text, p_ids text, p_data text, p_metadata text,
+  p_appends text, p_shapes text, p_ids text, p_data text, p_metadata text, p_provided text,
   out base bigint, out unwritten text
 ) language plpgsql security definer set search_path = pg_catalog, pg_temp as $function$
 declare
@@ -38,10 +38,12 @@ declare
   v_ids        uuid[]     := p_ids::uuid[];
   v_data       json[]     := string_to_array(p_data, chr(30))::json[];
   v_metadata   json[]     := string_to_array(p_metadata, chr(30))::json[];
+  v_provided   integer[]  := p_provided::integer[];
   v_kinds      smallint[];
   v_orgs       integer[];
   v_stream_ids bigint[];
   v_actual     bigint[];
+  v_refused    boolean[];
   v_skipped    integer[];
   v_now        timestamptz;
 begin
@@ -106,9 +108,12 @@ begin
                                                                 order by e.revision desc limit 1))
                                        from store.streams t where t.id = s.id), -1)
                       from unnest(v_stream_ids) as s(id));
-  select array_agg(case when v_actual[n] = v_expected[n] then
+  v_refused := array(select v_actual[n] <> v_expected[n]
+                         or (v_provided[n] > 0 and v_actual[v_provided[n]] <> v_expected[v_provided[n]])
+                       from generate_subscripts(v_expected, 1) as n order by n);
+  select array_agg(case when not v_refused[n] then
                      (select coalesce(sum(v_first[m + 1] - v_first[m]), 0)
-                        from generate_series(1, n - 1) as m where v_actual[m] <> v_expected[m])
+                        from generate_series(1, n - 1) as m where v_refused[m])
                    end order by n),
          json_agg(json_build_array(n, v_actual[n]::text, (
            select max(e.position) filter (where e.revision = v_expected[n] + v_first[n + 1] - v_first[n])::text
@@ -116,7 +121,7 @@ begin
              join store.events e
                on e.stream_id = v_stream_ids[n] and e.revision = v_expected[n] + i.k and e.id = i.id
            having count(*) = v_first[n + 1] - v_first[n]
-         )) order by n) filter (where v_actual[n] <> v_expected[n])
+         )) order by n) filter (where v_refused[n])
     into v_skipped, unwritten
     from generate_subscripts(v_expected, 1) as n;
 
@@ -130,4 +135,8 @@ begin
    where v_skipped[e.append] is not null;
 end
 $function$;
+revoke all on function store.append_group(text, text, text, text, text, text, text, text, text, text, text, text, text)
+  from public;
+grant execute on function
+  store.append_group(text, text, text, text, text, text, text, text, text, text, text, text, text) to kf_store;
 `;

@@ -93,14 +93,18 @@ export class Appender {
     return isAll ? Math.ceil(length / LANES) : length;
   }
 
-  /** A stream may occur in a group once; the next append to it waits for the next group. */
+  /**
+   * A stream may occur in a group once; the next append to it waits for the next group. So does what depends on it: all
+   * expectations of a group are looked at before anything of it is written.
+   */
   #takeGroup(most: number): Waiting[] {
     const group: Waiting[] = [];
     const left: Waiting[] = [];
     const streams = new Set<string>();
+    const conditions = new Set<string>();
     const taken = { events: 0, bytes: 0 };
     for (const [index, waiting] of this.#waiting.entries()) {
-      const { stream, events, bytes } = waiting.append;
+      const { stream, events, bytes, provided } = waiting.append;
       const fits =
         group.length < most &&
         taken.events + events.length <= MAX_GROUP_EVENTS &&
@@ -109,11 +113,13 @@ export class Appender {
         left.push(...this.#waiting.slice(index));
         break;
       }
-      if (streams.has(stream)) {
+      const meets = conditions.has(stream) || (provided !== undefined && streams.has(provided.stream));
+      if (streams.has(stream) || meets) {
         left.push(waiting);
         continue;
       }
       streams.add(stream);
+      if (provided) conditions.add(provided.stream);
       taken.events += events.length;
       taken.bytes += bytes;
       group.push(waiting);

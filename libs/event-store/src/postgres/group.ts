@@ -15,7 +15,7 @@ export async function writeGroup(
   group: readonly EncodedAppend[],
 ): Promise<AppendResult[]> {
   const answer = await sql.unsafe<{ base: string; unwritten: string | null }[]>(
-    'select base, unwritten from store.append_group($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12)',
+    'select base, unwritten from store.append_group($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13)',
     parametersOf(group),
     { prepare: true },
   );
@@ -39,9 +39,13 @@ function parametersOf(group: readonly EncodedAppend[]): string[] {
     }
     first.push(events.id.length + 1);
   }
+  const conditions = group.flatMap(({ provided }) => provided ?? []);
+  const places = [...group, ...conditions];
+  // They have no events: each begins and ends where the last append did.
+  first.push(...conditions.map(() => events.id.length + 1));
   return [
-    group.map(({ stream }) => stream).join(SEPARATOR),
-    list(group.map(({ expected }) => expected)),
+    places.map(({ stream }) => stream).join(SEPARATOR),
+    list(places.map(({ expected }) => expected)),
     list(first),
     ...shapes.parameters(),
     list(events.append),
@@ -49,7 +53,15 @@ function parametersOf(group: readonly EncodedAppend[]): string[] {
     list(events.id),
     texts.data.join(SEPARATOR),
     texts.metadata.join(SEPARATOR),
+    list(ordinalsOf(group)),
   ];
+}
+
+/** Of each append its condition, which stand behind all appends in their order; of those without any, 0. */
+function ordinalsOf(group: readonly EncodedAppend[]): number[] {
+  let next = group.length;
+  const ordinals = group.map(({ provided }) => (provided ? ++next : 0));
+  return [...ordinals, ...Array<number>(next - group.length).fill(0)];
 }
 
 const list = (values: readonly unknown[]): string => `{${values.join(',')}}`;
@@ -90,10 +102,11 @@ function answersOf(
   unwritten: readonly Unwritten[],
 ): AppendResult[] {
   const others = new Map(unwritten.map((entry) => [entry[0], entry]));
+  const conditions = ordinalsOf(group);
   let position = base;
   return group.map((append, index) => {
     const other = others.get(index + 1);
-    if (other) return answerUnwritten(append, other);
+    if (other) return answerUnwritten(append, other, others.get(conditions[index] ?? 0));
     const count = BigInt(append.events.length);
     position += count;
     return {
@@ -105,8 +118,12 @@ function answersOf(
   });
 }
 
-function answerUnwritten(append: EncodedAppend, [, actual, position]: Unwritten): AppendResult {
-  const { stream, expected, expectedRevision, events } = append;
+function answerUnwritten(
+  append: EncodedAppend,
+  [, actual, position]: Unwritten,
+  condition: Unwritten | undefined,
+): AppendResult {
+  const { stream, expected, expectedRevision, events, provided } = append;
   if (position !== null)
     return {
       outcome: 'appended',
@@ -114,6 +131,15 @@ function answerUnwritten(append: EncodedAppend, [, actual, position]: Unwritten)
       position,
       idempotent: true,
     };
+  if (BigInt(actual) === expected && provided && condition)
+    return conflict({ ...provided, expectedRevision: provided.revision }, condition[1]);
+  return conflict({ stream, expectedRevision }, actual);
+}
+
+function conflict(
+  { stream, expectedRevision }: Pick<EncodedAppend, 'stream' | 'expectedRevision'>,
+  actual: string,
+): AppendResult {
   return {
     outcome: 'conflict',
     stream,

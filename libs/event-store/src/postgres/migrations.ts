@@ -1,6 +1,7 @@
 import type { Sql } from 'postgres';
 import { APPEND_FUNCTION } from './append-function.js';
 import { EVENT_STORE_SCHEMA } from './schema.js';
+import { APPEND_FUNCTION_0002 } from './schema-append-0002.js';
 
 export interface Migration {
   readonly name: string;
@@ -17,6 +18,13 @@ export const eventStoreMigrations: readonly Migration[] = [
   },
   {
     name: '0002_append_shorter_under_the_lock',
+    up: async (sql) => {
+      await sql.unsafe(APPEND_FUNCTION_0002).simple();
+    },
+  },
+  {
+    // Beside the one before, which processes of the release before still call while they are replaced.
+    name: '0003_append_provided',
     up: async (sql) => {
       await sql.unsafe(APPEND_FUNCTION).simple();
     },

@@ -1,5 +1,4 @@
-/** Everybody who appends stands in line here; held from reading the newest position until the commit. */
-const APPEND_LOCK = 5_075_131;
+import { APPEND_LOCK } from './append-lock.js';
 
 /** The function as migration 0001 made it, frozen; `append-function.ts` says what it does today, and why. */
 export const APPEND_FUNCTION_0001 = `

@@ -73,8 +73,8 @@ class RolledBack extends Error {}
 async function appendRaw(tx: Pick<Sql, 'unsafe'>): Promise<void> {
   const [stream, id] = [`slow-${newId('evt')}`, newId('evt').slice('evt_'.length)];
   const names = [stream, '{-1}', '{1,2}', 'slow', NEVER, '{1}', '{NULL}'];
-  await tx.unsafe('select * from store.append_group($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12)', [
+  await tx.unsafe('select * from store.append_group($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13)', [
     ...names,
-    ...['{1}', '{1}', `{${id}}`, '{}', '[]'],
+    ...['{1}', '{1}', `{${id}}`, '{}', '[]', '{0}'],
   ]);
 }
