@@ -20,6 +20,9 @@ import { referencePage } from './openapi/reference-page.js';
 
 /** Bodies of this API are small; anything larger is a mistake or an attack. */
 const BODY_LIMIT = 256 * 1024;
+/** Policies may be larger; it leaves room for the rest of a command in what the broker carries. */
+const POLICY_BODY_LIMIT = 1_000_000;
+const WITH_POLICY = /\/policies(?:\/check|\/replay|\/:policy\/draft)?$/;
 
 export interface GatewayEdge {
   readonly trustedProxies: readonly string[];
@@ -52,6 +55,9 @@ export async function createGateway(parts: GatewayParts, edge: GatewayEdge): Pro
   const fastify: FastifyInstance = adapter.getInstance();
   fastify.removeContentTypeParser('text/plain');
   fastify.addHook('onRoute', methods.add);
+  fastify.addHook('onRoute', (route) => {
+    if (WITH_POLICY.test(route.url)) route.bodyLimit = POLICY_BODY_LIMIT;
+  });
   fastify.addHook('onRequest', answerHeaders(securityHeaders()));
   // Bodies that cannot be read fail before Nest sees the request.
   fastify.setErrorHandler((error, request, reply) => filter.answer(error, request, reply));

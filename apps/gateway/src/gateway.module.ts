@@ -21,13 +21,19 @@ import { GroupsController } from './groups/groups.controller.js';
 import { FreshReads } from './http/fresh-reads.guard.js';
 import type { Logger } from './http/logger.js';
 import { OrgsController } from './orgs/orgs.controller.js';
+import { PoliciesController } from './policies/policies.controller.js';
+import { PolicyAnalysisController } from './policies/policy-analysis.controller.js';
+import { PolicyRolloutController } from './policies/policy-rollout.controller.js';
+import { PolicyWrites } from './policies/policy-writes.js';
 import { FLEET_READS, type FleetReads } from './reads/fleet-reads.js';
+import { POLICY_READS, type PolicyReads } from './reads/policy-reads.js';
 
 /** What the gateway stands on; real in `main.ts`, real or in-memory in tests. */
 export interface GatewayParts {
   readonly authenticator: Authenticator;
   readonly commands: Commands;
   readonly reads: FleetReads;
+  readonly policies: PolicyReads;
   readonly feed: FleetFeed;
   readonly signInLimits: SignInLimits;
   readonly enrolmentLimits: EnrolmentLimits;
@@ -48,6 +54,10 @@ export class GatewayModule {
         GroupsController,
         EnrolmentTokensController,
         ApiTokensController,
+        // Those with words of their own come before the one whose word may be any policy.
+        PolicyAnalysisController,
+        PolicyRolloutController,
+        PoliciesController,
         EventsController,
         EnrolmentController,
       ],
@@ -55,6 +65,8 @@ export class GatewayModule {
         { provide: Authenticator, useValue: parts.authenticator },
         { provide: COMMANDS, useValue: parts.commands },
         { provide: FLEET_READS, useValue: parts.reads },
+        { provide: POLICY_READS, useValue: parts.policies },
+        PolicyWrites,
         { provide: FleetFeed, useValue: parts.feed },
         { provide: SignInLimits, useValue: parts.signInLimits },
         { provide: EnrolmentLimits, useValue: parts.enrolmentLimits },

@@ -32,6 +32,7 @@ import { FleetFeed } from './feed/fleet-feed.js';
 import { feedMetrics, limitMetrics, watchEdge } from './http/edge-metrics.js';
 import { measureRequests } from './http/request-metrics.js';
 import { traceRequests } from './http/request-spans.js';
+import { sqlPolicyReads } from './reads/sql-policy-reads.js';
 import { sqlReads } from './reads/sql-reads.js';
 
 const VERSION = '0.1.0';
@@ -94,7 +95,8 @@ async function start(settings: GatewayConfig): Promise<void> {
   await commands.connect();
   shutdown.onShutdown('commands', () => commands.close());
   const authenticator = new Authenticator({ reads: authQueries(auth), clock: systemClock, touch });
-  const reads = sqlReads({ sql: reader, cursors: new Cursors(settings.cursor.secret), now: systemClock.now });
+  const cursors = new Cursors(settings.cursor.secret);
+  const reads = sqlReads({ sql: reader, cursors, now: systemClock.now });
   const feed = new FleetFeed({ reads, authenticator, metrics: feedMetrics(metrics) });
   const listening = await listenChanges({
     url: database.readerUrl,
@@ -107,6 +109,7 @@ async function start(settings: GatewayConfig): Promise<void> {
     authenticator,
     commands,
     reads,
+    policies: sqlPolicyReads({ sql: reader, cursors }),
     feed,
     signInLimits: new SignInLimits(redis, onLimited),
     enrolmentLimits: new EnrolmentLimits({ redis, now: systemClock.now, onLimited }),

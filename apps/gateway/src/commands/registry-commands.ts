@@ -9,12 +9,18 @@ export interface CommandAnswer<Data> {
   readonly revision?: string | undefined;
 }
 
-/** Sends a command to the service that decides it. Throws the service's own KeyfleetError, or `service.unavailable`. */
+export interface CommandOptions {
+  /** 5 s by default; more for what takes its time. */
+  readonly timeoutMs?: number;
+}
+
+/** Sends a command to the service whose subject it has. Throws the service's own KeyfleetError, or `service.unavailable`. */
 export interface Commands {
   send<Request extends z.ZodType, Reply extends z.ZodType>(
     contract: CommandContract<Request, Reply>,
     data: z.input<Request>,
     meta: CommandMeta,
+    options?: CommandOptions,
   ): Promise<CommandAnswer<z.output<Reply>>>;
 }
 

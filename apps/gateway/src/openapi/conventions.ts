@@ -51,12 +51,17 @@ const READ_HEADERS = {
 export function withConventions(operation: Operation, path: string, method: Method): void {
   if (!/^\/api\/v1\/orgs(?:\/|$)/.test(path)) return;
   if (method === 'get') {
-    if (/\/(?:agents|groups|enrolment-tokens|events)(?:\/|$)/.test(path)) {
+    if (
+      /\/(?:agents|groups|policies(?!\/(?:templates|certificates))|enrolment-tokens|events)(?:\/|$)/.test(
+        path,
+      )
+    ) {
       add(operation, [POSITION], READ_HEADERS);
     }
     return;
   }
-  const existing = path.endsWith('}');
+  if (/\/policies\/(?:check|replay|who-can)$/.test(path)) return;
+  const existing = path.endsWith('}') || path.includes('/{policy}/');
   add(operation, existing ? [IDEMPOTENCY_KEY, IF_MATCH] : [IDEMPOTENCY_KEY], WRITE_HEADERS);
 }
 

@@ -1,16 +1,19 @@
 import { createHash } from 'node:crypto';
 import { BUILT_IN_ROLES } from '@keyfleet/contracts';
 import type { AgentView } from '@keyfleet/contracts/http';
+import type { CommandMeta } from '@keyfleet/contracts/messages';
 import { KeyfleetError } from '@keyfleet/kernel';
 import { newId, systemClock } from '@keyfleet/platform';
 import type { Redis } from 'ioredis';
 import { Authenticator, type IdentityReads } from '../access/authenticator.js';
 import { SignInLimits } from '../access/sign-in-limits.js';
 import { createGateway } from '../app.js';
-import type { Commands } from '../commands/registry-commands.js';
+import type { CommandOptions, Commands } from '../commands/registry-commands.js';
 import { EnrolmentLimits } from '../enrolment/enrolment-limits.js';
 import { FleetFeed } from '../feed/fleet-feed.js';
 import type { FleetReads } from '../reads/fleet-reads.js';
+import type { PolicyReads } from '../reads/policy-reads.js';
+import { POLICY, POLICY_VERSION, summaryOf } from './policy.js';
 
 /**
  * A gateway whose services and tables are doubles: for what the edge itself decides (guard, limits, shapes of refusals).
@@ -103,8 +106,29 @@ const reads: FleetReads = {
   reached: async (_models, position) => position === '7',
 };
 
-const commands: Commands = {
-  send: async (contract, data) => {
+const policies: PolicyReads = {
+  policies: async (orgId) => ({ items: orgId === ORG.id ? [summaryOf(POLICY)] : [], nextCursor: null }),
+  policy: async (orgId, id) =>
+    orgId === ORG.id && id === POLICY.id ? { view: POLICY, revision: '6' } : null,
+  versions: async () => EMPTY,
+  version: async (orgId, id, version) =>
+    orgId === ORG.id && id === POLICY.id && version === 1 ? POLICY_VERSION : null,
+  agentPolicies: async () => EMPTY,
+  targetPreview: async (_org, { kind }) =>
+    kind === 'group' ? null : { agents: 1, items: [{ id: AGENT.id, name: AGENT.name }] },
+  certificate: async () => null,
+};
+
+interface Sent {
+  readonly subject: string;
+  readonly data: unknown;
+  readonly meta: CommandMeta;
+  readonly options: CommandOptions | undefined;
+}
+
+const commandsNoted = (sent: Sent[]): Commands => ({
+  send: async (contract, data, meta, options) => {
+    sent.push({ subject: contract.subject, data, meta, options });
     if (contract.subject.endsWith('.login')) {
       if ((data as { password: string }).password !== PASSWORD) throw new KeyfleetError('auth.failed');
       const answer = {
@@ -118,13 +142,15 @@ const commands: Commands = {
     if (contract.subject.endsWith('.enrol')) throw new KeyfleetError('enrolment.token-invalid');
     return { data: {} as never, position: '42', revision: '4' };
   },
-};
+});
 
 export interface GatewayDouble {
   readonly app: Awaited<ReturnType<typeof createGateway>>;
   readonly identity: IdentityDouble;
   readonly feed: FleetFeed;
   readonly logged: object[];
+  /** What services were asked. */
+  readonly sent: Sent[];
 }
 
 export async function gatewayDouble(
@@ -133,14 +159,16 @@ export async function gatewayDouble(
 ): Promise<GatewayDouble> {
   const identity = new IdentityDouble();
   const logged: object[] = [];
+  const sent: Sent[] = [];
   const authenticator = new Authenticator({ reads: identity, clock: systemClock, touch: () => undefined });
   const feed = new FleetFeed({ reads, authenticator });
   const note = (fields: object) => void logged.push(fields);
   const app = await createGateway(
     {
       authenticator,
-      commands,
+      commands: commandsNoted(sent),
       reads,
+      policies,
       feed,
       signInLimits: new SignInLimits(redis),
       enrolmentLimits: new EnrolmentLimits({ redis, now: () => Date.now() }),
@@ -149,5 +177,5 @@ export async function gatewayDouble(
     },
     { trustedProxies: [] },
   );
-  return { app, identity, feed, logged };
+  return { app, identity, feed, logged, sent };
 }

@@ -283,3 +283,34 @@ export const convergenceCertificate = z
   })
   .meta({ id: 'ConvergenceCertificate' });
 export type ConvergenceCertificate = z.infer<typeof convergenceCertificate>;
+
+/** A version, or the draft where none is named. */
+const comparedText = z.object({ version: z.int().nullable(), text: z.string() });
+export const policyDiffQuery = z.strictObject({
+  from: z.coerce.number().int().min(1),
+  /** The draft by default. */
+  to: z.coerce.number().int().min(1).optional(),
+});
+/** Two versions as canonical YAML, and which statements are not the same, by id. */
+export const policyDiff = z
+  .object({
+    from: comparedText,
+    to: comparedText,
+    added: z.array(z.string()),
+    removed: z.array(z.string()),
+    changed: z.array(z.string()),
+  })
+  .meta({ id: 'PolicyDiff' });
+export type PolicyDiff = z.infer<typeof policyDiff>;
+
+export const assignPolicyQuery = z.strictObject({
+  /** Says whom it would meet and writes nothing. */
+  dryRun: z.enum(['true', 'false']).default('false'),
+});
+export const policyAssigned = z.object({ assignmentId: z.string() }).meta({ id: 'PolicyAssigned' });
+/** Whom a target meets now: how many agents, and the first of them by name. */
+export const policyTargetPreview = z
+  .object({ agents: z.int(), items: z.array(z.object({ id: id('agt'), name: z.string() })) })
+  .meta({ id: 'PolicyTargetPreview' });
+export type PolicyTargetPreview = z.infer<typeof policyTargetPreview>;
+export const certificateRef = z.object({ certificateId: sha256 }).meta({ id: 'CertificateRef' });
