@@ -12,6 +12,6 @@ export { type Decision, PolicySet, type Verdict } from './decision/policy-set.js
 export type { PolicySource, StatementRef } from './decision/statement.js';
 export { type PolicyProblem, printPolicyText, type ReadPolicy, readPolicyText } from './policy-text.js';
 export type { RequestClass } from './replay/recorded.js';
-export { type Answer, type Flip, replay } from './replay/replay.js';
+export { type Answer, type Flip, type ReplayOptions, replay } from './replay/replay.js';
 export type { AccessRequest, Unknown } from './request.js';
 export { type PolicyTemplate, TEMPLATES } from './templates.js';

@@ -28,6 +28,11 @@ class Place {
     return known;
   }
 
+  visitAll(visit: (statement: CompiledStatement) => void): void {
+    for (const named of this.#named.values()) for (const one of named) visit(one);
+    for (const one of this.#starred) visit(one);
+  }
+
   visit(request: AccessRequest, visit: (statement: CompiledStatement) => void): void {
     if (this.#named.size > 0) {
       for (const statement of this.#named.get(request.principal) ?? NONE) visit(statement);
@@ -38,6 +43,7 @@ class Place {
 }
 
 const NONE: readonly CompiledStatement[] = [];
+const NONE_UNKNOWN: ReadonlySet<Unknown> = new Set();
 
 export function isFor(statement: CompiledStatement, { principal, groups }: AccessRequest): boolean {
   return (
@@ -70,14 +76,19 @@ export class PolicySet {
   readonly #index = new PathIndex<Place>();
   /** What concerns the vault as a whole has no path, so no pattern of paths gives it by the way. */
   readonly #vault = new Place();
+  /** Those on paths of any kind: where it is not known which path was asked for. */
+  readonly #somewhere = new Place();
 
   /** Throws a ConditionError where a condition is none: what was saved was checked. */
   constructor(policies: readonly PolicySource[]) {
     this.statements = policies.flatMap(({ policyId, version, statements }) =>
       statements.map((source) => compileStatement({ policyId, version, statement: source.id }, source)),
     );
-    for (const statement of this.statements)
-      for (const pattern of new Set(statement.source.resources)) this.#placeAt(pattern).add(statement);
+    for (const statement of this.statements) {
+      const { resources } = statement.source;
+      for (const pattern of new Set(resources)) this.#placeAt(pattern).add(statement);
+      if (resources.some((pattern) => pattern !== WHOLE_VAULT)) this.#somewhere.add(statement);
+    }
   }
 
   #placeAt(pattern: string): Place {
@@ -108,15 +119,21 @@ export class PolicySet {
     return allowing ? { verdict: 'allowed', because: 'allowed-by', by: allowing.ref } : NOT_ALLOWED;
   }
 
-  /** Statements whose path, principals and actions fit, whatever their conditions; one may come twice. */
-  candidates(request: AccessRequest): CompiledStatement[] {
+  /**
+   * Statements whose path, principals and actions fit, whatever their conditions; one may come twice. Where one of these
+   * is `unknown`, all that may fit as far as the others tell.
+   */
+  candidates(request: AccessRequest, unknown: ReadonlySet<Unknown> = NONE_UNKNOWN): CompiledStatement[] {
     const bit = actionBit(request.action);
     const found: CompiledStatement[] = [];
+    const visit = (statement: CompiledStatement): void => {
+      if ((statement.actions & bit) !== 0) found.push(statement);
+    };
+    const anybody = unknown.has('principal') || unknown.has('groups');
     const add = (place: Place | undefined): void =>
-      place?.visit(request, (statement) => {
-        if ((statement.actions & bit) !== 0) found.push(statement);
-      });
-    if (request.path === null) add(this.#vault);
+      anybody ? place?.visitAll(visit) : place?.visit(request, visit);
+    if (unknown.has('path')) add(this.#somewhere);
+    else if (request.path === null) add(this.#vault);
     else this.#index.visit(request.path, ([place]) => add(place));
     return found;
   }

@@ -1,6 +1,7 @@
 import { Circumstances, compile } from '../condition/compile.js';
 import type { Atom, Expression } from '../condition/expression.js';
 import { contains, type Network, type readAddress, readNetwork } from '../condition/network.js';
+import { compare } from '../condition/reduce-time.js';
 import type { RecordedRequest } from './recorded.js';
 
 /** Which of the three values a condition may have had: what a record does not tell may have been anything. */
@@ -59,6 +60,8 @@ function negated(value: Possible): Possible {
 
 function compileAtom(atom: Atom): PossibleCondition {
   if (atom.kind === 'network') return compileNetwork(atom.cidr);
+  if (atom.kind === 'instant') return compileInstant(atom);
+  if (atom.kind === 'group') return compileGroup(atom.name);
   const needed = neededBy(atom);
   const exact = compile(atom);
   return (recorded) => {
@@ -75,8 +78,6 @@ function neededBy(atom: Atom): { readonly part: Part; readonly possible: Possibl
   switch (atom.kind) {
     case 'has-tag':
       return { part: 'tags', possible: either };
-    case 'group':
-      return { part: 'groups', possible: either };
     case 'one-of':
     case 'text': {
       if (typeof atom.subject === 'object') return { part: 'tags', possible: either | MISSING };
@@ -86,6 +87,26 @@ function neededBy(atom: Atom): { readonly part: Part; readonly possible: Possibl
     default:
       return undefined;
   }
+}
+
+/** A group whose name is known is one of them, whatever the others are. */
+function compileGroup(name: string): PossibleCondition {
+  return ({ request: { groups }, unknown }) => {
+    if (groups.includes(name)) return TRUE;
+    return unknown.has('groups') ? TRUE | FALSE : FALSE;
+  };
+}
+
+const MINUTE_MS = 60_000;
+
+/** Of a moment only its minute was recorded; where that is the minute compared with, it may have been on either side. */
+function compileInstant({ comparison, at }: Extract<Atom, { kind: 'instant' }>): PossibleCondition {
+  return ({ request }) => {
+    const first = Math.floor(request.at / MINUTE_MS) * MINUTE_MS;
+    const last = first + MINUTE_MS - 1;
+    const moments = first <= at && at <= last ? [first, at, last] : [first];
+    return moments.reduce((so, moment) => so | (compare(comparison, moment, at) ? TRUE : FALSE), 0);
+  };
 }
 
 /** Of an address only its network was recorded: often that says enough. */

@@ -83,8 +83,35 @@ describe('a replay', () => {
   it('holds a path that was hashed, or counted together with others, for any path', () => {
     expect(answer({}, { secret: HASH })).toBe('not-decidable');
     expect(answer({}, { secret: null })).toBe('not-decidable');
+    expect(answer({ resources: ['**'] }, { secret: HASH })).toBe('allowed');
+    expect(answer({ resources: ['@vault'] }, { secret: HASH })).toBe('denied');
     expect(answer({ actions: ['list'] }, { secret: HASH })).toBe('denied');
     expect(answer({ actions: ['list'] }, { action: 'list', secret: null })).toBe('denied');
+  });
+
+  it.each<[Partial<PolicyStatement>, Partial<RequestClass>, string]>([
+    [{}, { principal: HASH }, 'not-decidable'],
+    [{ resources: ['other/**'] }, { principal: HASH }, 'denied'],
+    [{ principals: ['*'] }, { principal: HASH }, 'allowed'],
+    [{ principals: ['@ops'] }, { principal: HASH }, 'denied'],
+    [{ principals: ['@ops'] }, { principal: HASH, groups: ['ops'] }, 'allowed'],
+    [{ principals: ['@ops'] }, { groups: [HASH] }, 'not-decidable'],
+    [{ principals: ['@h*'] }, { groups: [HASH] }, 'not-decidable'],
+    [{ principals: ['@ops'] }, { groups: [HASH, 'ops'] }, 'allowed'],
+    [{}, { groups: [HASH] }, 'allowed'],
+    [{ condition: '"ops" in groups' }, { groups: [HASH, 'ops'] }, 'allowed'],
+    [{ condition: '"ops" in groups' }, { groups: [HASH] }, 'not-decidable'],
+  ])('%j of a record with %j, of whose names some are hashed, is %s', (statement, changed, expected) => {
+    expect(answer(statement, changed)).toBe(expected);
+  });
+
+  it('holds a request for one of any moment of its minute', () => {
+    const minute = Date.parse('2026-06-15T12:00:00Z');
+    const until = (moment: string): string =>
+      answer({ condition: `time < timestamp("2026-06-15T${moment}Z")` }, { minute });
+    expect(['12:00:00', '12:00:30', '12:00:59.999', '12:01:00'].map(until)).toEqual([
+      ...['denied', 'not-decidable', 'not-decidable', 'allowed'],
+    ]);
   });
 
   it('lists what flips, in the order of the rows', () => {
@@ -94,5 +121,10 @@ describe('a replay', () => {
       { row: rows[1], before: 'denied', after: 'allowed' },
       { row: rows[2], before: 'allowed', after: 'denied' },
     ]);
+    const doubtful = setOf({ ...allow, condition: 'tags.env == "prod"' });
+    expect([...replay(rows, doubtful, doubtful)]).toEqual([]);
+    expect([...replay(rows, doubtful, doubtful, { undecidedToo: true })]).toEqual(
+      [rows[0], rows[2]].map((one) => ({ row: one, before: 'not-decidable', after: 'not-decidable' })),
+    );
   });
 });

@@ -1,5 +1,7 @@
-import { isFor, type PolicySet } from '../decision/policy-set.js';
-import { actionBit, type CompiledStatement } from '../decision/statement.js';
+import { KEYED_HASH } from '@keyfleet/contracts';
+import type { PolicySet } from '../decision/policy-set.js';
+import { type CompiledStatement, isGroup } from '../decision/statement.js';
+import type { AccessRequest, Unknown } from '../request.js';
 import { compilePossible, MISSING, type PossibleCondition, TRUE } from './possible.js';
 import { type RecordedRequest, type RequestClass, readClass } from './recorded.js';
 
@@ -45,14 +47,35 @@ export class Replay {
   }
 
   #candidates({ request, unknown }: RecordedRequest): Candidate[] {
+    const found = this.#set.candidates(request, unknown);
     const vague = unknown.has('path') || unknown.has('principal') || unknown.has('groups');
-    if (!vague) return this.#set.candidates(request).map((statement) => ({ statement, certain: true }));
-    const bit = actionBit(request.action);
-    return this.#set.statements
-      .filter((statement) => (statement.actions & bit) !== 0)
-      .filter((statement) => unknown.has('principal') || unknown.has('groups') || isFor(statement, request))
-      .map((statement) => ({ statement, certain: false }));
+    if (!vague) return found.map((statement) => ({ statement, certain: true }));
+    return found.flatMap((statement) => {
+      const { may, must } = namesIt(statement, request, unknown);
+      const anywhere = !unknown.has('path') || statement.source.resources.includes(ANYWHERE);
+      return may ? [{ statement, certain: must && anywhere }] : [];
+    });
   }
+}
+
+const ANYWHERE = '**';
+const ANYBODY = '*';
+
+/** Whether a statement may be for who asked, and whether it must be, by the names that are known. */
+function namesIt(
+  { matchesPrincipal, matchesGroup, source }: CompiledStatement,
+  { principal, groups }: AccessRequest,
+  unknown: ReadonlySet<Unknown>,
+): { readonly may: boolean; readonly must: boolean } {
+  const ofPrincipal = unknown.has('principal')
+    ? {
+        may: source.principals.some((pattern) => !isGroup(pattern)),
+        must: source.principals.includes(ANYBODY),
+      }
+    : { may: matchesPrincipal(principal), must: matchesPrincipal(principal) };
+  if (matchesGroup === undefined) return ofPrincipal;
+  const inGroup = groups.some((group) => !KEYED_HASH.test(group) && matchesGroup(group));
+  return { may: ofPrincipal.may || inGroup || unknown.has('groups'), must: ofPrincipal.must || inGroup };
 }
 
 interface Candidate {
@@ -67,16 +90,22 @@ export interface Flip<Row> {
   readonly after: Answer;
 }
 
+export interface ReplayOptions {
+  /** Also classes of which neither can be decided: whether these flip is not known either. */
+  readonly undecidedToo?: boolean;
+}
+
 /** Each recorded class of which the draft says something else than the policies in force, in the order of the rows. */
 export function* replay<Row extends RequestClass>(
   rows: Iterable<Row>,
   inForce: PolicySet,
   draft: PolicySet,
+  { undecidedToo = false }: ReplayOptions = {},
 ): Generator<Flip<Row>> {
   const [before, after] = [new Replay(inForce), new Replay(draft)];
   for (const row of rows) {
     const recorded = readClass(row);
     const flip: Flip<Row> = { row, before: before.answer(recorded), after: after.answer(recorded) };
-    if (flip.before !== flip.after) yield flip;
+    if (flip.before !== flip.after || (undecidedToo && flip.after === 'not-decidable')) yield flip;
   }
 }
