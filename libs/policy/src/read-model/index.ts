@@ -19,3 +19,9 @@ export {
   type PolicyList,
   type PolicyScope,
 } from './policies/queries.js';
+export { requestClassesProjection } from './request-classes/projection.js';
+export {
+  type RecordedRequests,
+  type RecordedRequestsOptions,
+  recordedRequests,
+} from './request-classes/queries.js';
