@@ -3,7 +3,7 @@ import { type HandlerParts, handle } from '@keyfleet/command-handling';
 import type { Clock } from '@keyfleet/kernel';
 import type { Logger } from '@keyfleet/platform';
 import { newId } from '@keyfleet/platform';
-import type { Sql } from '@keyfleet/postgres';
+import { endFrozenSessions, type Sql } from '@keyfleet/postgres';
 import { agent, agentStream } from '@keyfleet/registry/domain';
 import type { AgentAuthority } from './enrolment/agent-authority.js';
 import type { StoredEnrolmentSecrets } from './enrolment/enrolment-secrets.js';
@@ -77,6 +77,8 @@ export async function keepHouse(
   let tidied = Number.NEGATIVE_INFINITY;
   while (!signal.aborted) {
     try {
+      const ended = await endFrozenSessions(parts.sql);
+      if (ended > 0) logger.warn({ ended }, 'Database sessions of frozen processes were ended');
       await carryOutRevocations(parts);
       await recordRevocations(parts);
       if (clock.monotonic() - tidied >= HOUR_MS) {
