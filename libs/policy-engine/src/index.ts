@@ -11,7 +11,7 @@ export { covers, type Explanation, explain, type Mismatch } from './decision/exp
 export { type Decision, PolicySet, type Verdict } from './decision/policy-set.js';
 export type { PolicySource, StatementRef } from './decision/statement.js';
 export { type PolicyProblem, printPolicyText, type ReadPolicy, readPolicyText } from './policy-text.js';
-export type { RequestClass } from './replay/recorded.js';
-export { type Answer, type Flip, type ReplayOptions, replay } from './replay/replay.js';
+export { type RequestClass, readClass } from './replay/recorded.js';
+export { type Answer, type Flip, Replay, type ReplayOptions, replay } from './replay/replay.js';
 export type { AccessRequest, Unknown } from './request.js';
 export { type PolicyTemplate, TEMPLATES } from './templates.js';

@@ -6,7 +6,7 @@ import {
   authQueries,
   directoryProjection,
   type FoundOrganisation,
-  knownPermissions,
+  memberDirectory,
 } from '@keyfleet/identity/read-model';
 import type { Clock } from '@keyfleet/kernel';
 import { type Sql, transaction } from '@keyfleet/postgres';
@@ -39,14 +39,8 @@ export class Directory implements AccessDirectory {
     return authQueries(this.#sql).permissionsOf(userId, orgId);
   }
 
-  async permissionsOfToken(tokenId: string, orgId: string): Promise<readonly Permission[] | null> {
-    const now = new Date(this.#clock.now()).toISOString();
-    const [row] = await this.#sql<{ permissions: string[] }[]>`
-      select t.permissions from identity.api_tokens t
-      join identity.organisations o on o.org_id = t.org_id and o.status = 'active'
-      where t.token_id = ${tokenId} and t.org_id = ${orgId} and t.revoked_at is null
-        and (t.expires_at is null or t.expires_at > ${now})`;
-    return row ? knownPermissions(row.permissions) : null;
+  permissionsOfToken(tokenId: string, orgId: string): Promise<readonly Permission[] | null> {
+    return memberDirectory(this.#sql, this.#clock).permissionsOfToken(tokenId, orgId);
   }
 
   findOrganisation(idOrSlug: string): Promise<FoundOrganisation | null> {

@@ -1,3 +1,4 @@
+export { type MemberDirectory, memberDirectory } from './access/member-directory.js';
 export { type ApiTokenItem, type ApiTokenList, listApiTokens } from './api-tokens/queries.js';
 export {
   type AuthQueries,

@@ -10,6 +10,7 @@ export type {
   PolicyRef,
 } from './desired/tables.js';
 export { policyMigrations } from './migrations.js';
+export { policyNamesMigrations } from './names/tables.js';
 export { policiesProjection } from './policies/projection.js';
 export {
   getPolicy,

@@ -105,7 +105,8 @@ function toOrganisation({ org_id, slug, name }: OrganisationRow): FoundOrganisat
   return { id: org_id, slug, name };
 }
 
-function permissionsOfRole({ role, permissions }: MembershipRow): readonly Permission[] {
+/** Of a built-in role, or of one of the organisation's own. */
+export function permissionsOfRole({ role, permissions }: MembershipRow): readonly Permission[] {
   if (Object.hasOwn(BUILT_IN_ROLES, role)) return BUILT_IN_ROLES[role as keyof typeof BUILT_IN_ROLES];
   return knownPermissions(permissions ?? []);
 }
