@@ -4,6 +4,7 @@ import type { EventStore } from '@keyfleet/event-store';
 import { createPostgresEventStore, eventStoreMigrations } from '@keyfleet/event-store/postgres';
 import { serviceSettings, TestBroker } from '@keyfleet/messaging/testing';
 import { newId } from '@keyfleet/platform';
+import { listPolicies, policyMigrations } from '@keyfleet/policy/read-model';
 import { closeSql, createSql, type Sql } from '@keyfleet/postgres';
 import { Cursors, type MigrationSet, migrate, projectionsMigrations } from '@keyfleet/read-store';
 import {
@@ -17,6 +18,7 @@ import {
 } from '@keyfleet/testing';
 
 const ORG = 'org_01932b1e-7c3a-7abc-8def-00000000000a';
+const OTHER_ORG = 'org_01932b1e-7c3a-7abc-8def-00000000000b';
 const storeMigrations = eventStoreMigrations.map(({ name, up }) => ({
   name,
   up: (tx: unknown) => up(tx as never),
@@ -25,6 +27,7 @@ const SETS = [
   { owner: 'event-store', migrations: storeMigrations },
   { owner: 'projections', migrations: projectionsMigrations },
   analyticsMigrations,
+  policyMigrations,
 ] as MigrationSet[];
 
 let database: TestDatabase;
@@ -83,6 +86,22 @@ describe('analytics as a process', () => {
     expect(await timeline()).toEqual(['After', 'Before']);
     expect(await service.metric('keyfleet_projection_events_total')).toBeGreaterThanOrEqual(2);
   }, 60_000);
+
+  it('projects policies beside the timeline', async () => {
+    const policyId = newId('pol');
+    const data = {
+      ...{ policyId, name: 'Billing', draft: 1, hash: 'ab'.repeat(32), basedOn: null },
+      document: { statements: [{ id: 'one' }] },
+    };
+    const metadata = { orgId: OTHER_ORG, actor: 'usr_1', at: new Date().toISOString() };
+    await store.append(`policy-${policyId}`, 'no-stream', [
+      { id: newId('evt'), type: 'PolicyDrafted', v: 1, data, metadata },
+    ]);
+    const policies = async () =>
+      listPolicies({ sql: reader, cursors: new Cursors('k'.repeat(32)), orgId: OTHER_ORG, limit: 50 });
+    await waitFor(async () => (await policies()).items.length === 1, { ceilingMs: 15_000 });
+    expect((await policies()).items).toMatchObject([{ name: 'Billing', state: 'draft', statements: 1 }]);
+  }, 30_000);
 
   it('F19: says what fails while the database is away, and loses nothing of what happened meanwhile', async () => {
     way.set({ mode: 'refuse' });

@@ -12,6 +12,7 @@ import {
   startOperations,
   systemClock,
 } from '@keyfleet/platform';
+import { policiesProjection, policyMigrations, requestClassesProjection } from '@keyfleet/policy/read-model';
 import { closeSql, createSql } from '@keyfleet/postgres';
 import { hostProjections, projectionsMigrations, waitForMigrations } from '@keyfleet/read-store';
 import {
@@ -27,6 +28,9 @@ import { connectBroker } from './broker.js';
 import { type AnalyticsConfig, analyticsConfig } from './config.js';
 
 const SERVICE = { service: 'analytics', version: '0.1.0' };
+
+/** Read models nobody decides by: the timeline, the past, what policies say and what was asked of agents. */
+const PROJECTIONS = [eventsProjection, agentHistoryProjection, policiesProjection, requestClassesProjection];
 
 const { value: config } = loadConfig(analyticsConfig);
 const logger = createLogger(SERVICE);
@@ -54,9 +58,17 @@ async function start({
   shutdown.onShutdown('operations', () => operations.close());
   let phase: string | undefined = 'waiting for the migrations';
   operations.addCheck('started', () => phase);
-  const sql = createSql({ url: database.workerUrl, applicationName: 'keyfleet-analytics', max: 8 });
+  const sql = createSql({
+    url: database.workerUrl,
+    applicationName: 'keyfleet-analytics',
+    max: 3 * PROJECTIONS.length,
+  });
   shutdown.onShutdown('database', () => closeSql(sql));
-  const sets = [{ owner: 'projections', migrations: projectionsMigrations }, analyticsMigrations];
+  const sets = [
+    { owner: 'projections', migrations: projectionsMigrations },
+    analyticsMigrations,
+    policyMigrations,
+  ];
   await waitForMigrations({ sql, sets, signal: shutdown.signal });
   const store = await openEventStore({
     ...eventStore,
@@ -66,7 +78,7 @@ async function start({
   });
   shutdown.onShutdown('event store', () => store.close());
   poolMetrics(metrics, [sql]);
-  const projecting = { sql, store, projections: [eventsProjection, agentHistoryProjection] };
+  const projecting = { sql, store, projections: PROJECTIONS };
   const host = hostProjections({
     ...projecting,
     onStep: projectionMetrics({ ...projecting, metrics, logger }),

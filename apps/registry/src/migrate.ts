@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { analyticsMigrations } from '@keyfleet/analytics/read-model';
 import { secret } from '@keyfleet/contracts';
 import { createLogger, loadConfig } from '@keyfleet/platform';
-import { policyDistributionMigrations } from '@keyfleet/policy/read-model';
+import { policyDistributionMigrations, policyMigrations } from '@keyfleet/policy/read-model';
 import { MigrationDivergedError, migrate } from '@keyfleet/read-store';
 import { z } from 'zod';
 import { REGISTRY_MIGRATIONS } from './database/migration-sets.js';
@@ -47,7 +47,7 @@ try {
     });
   const applied = await migrate({
     ownerUrl: database.ownerUrl,
-    sets: [...REGISTRY_MIGRATIONS, analyticsMigrations, policyDistributionMigrations],
+    sets: [...REGISTRY_MIGRATIONS, analyticsMigrations, policyMigrations, policyDistributionMigrations],
     upTo: database.upToFile
       ? appliedMigrations.parse(JSON.parse(readFileSync(database.upToFile, 'utf8')))
       : undefined,

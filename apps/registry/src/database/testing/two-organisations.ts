@@ -1,5 +1,5 @@
 import { analyticsMigrations } from '@keyfleet/analytics/read-model';
-import { policyDistributionMigrations } from '@keyfleet/policy/read-model';
+import { policyDistributionMigrations, policyMigrations } from '@keyfleet/policy/read-model';
 import { closeSql, createSql, type Sql, transaction } from '@keyfleet/postgres';
 import { migrate } from '@keyfleet/read-store';
 import { createTestDatabase, type DatabaseRole } from '@keyfleet/testing';
@@ -22,7 +22,7 @@ export interface TwoOrganisations {
 /** The database as an installation has it, with rows of two organisations, and of none where that may be, in *every* table that has organisations. */
 export async function twoOrganisations(): Promise<TwoOrganisations> {
   const database = await createTestDatabase();
-  const sets = [...REGISTRY_MIGRATIONS, analyticsMigrations, policyDistributionMigrations];
+  const sets = [...REGISTRY_MIGRATIONS, analyticsMigrations, policyMigrations, policyDistributionMigrations];
   await migrate({ ownerUrl: database.url, sets });
   const pools = new Map<string, Sql>();
   const as = (role: DatabaseRole | 'superuser'): Sql => {
@@ -104,6 +104,7 @@ function valueOf({ name, type, required }: Column, row: number): string | null {
   if (particular) return particular(row);
   if (!required && /_(?:at|to)$/.test(name)) return null;
   if (type === 'text') return textOf(name, row);
+  if (type === 'date') return `2026-01-0${row + 1}`;
   if (type.startsWith('timestamp')) return `2026-01-0${row + 1}T00:00:00Z`;
   if (type === 'boolean') return 'false';
   if (type === 'jsonb') return '{}';

@@ -47,7 +47,7 @@ export const POLICIES_TABLE: ProjectionTable = {
       org_id text not null,
       policy_id text not null unique,
       name text not null,
-      state text not null check (state in ('draft', 'published', 'retired')),
+      state text not null,
       version int,
       hash text,
       document jsonb,
