@@ -11,6 +11,7 @@ import { LocalTls } from './api/tls.js';
 import type { AgentConfig } from './config.js';
 import { writePrivateFile } from './files.js';
 import type { Link, LinkHost } from './link/host.js';
+import { IdentityStore } from './link/identity/store.js';
 import { startLink } from './link/index.js';
 import { Maintenance } from './maintenance.js';
 import { uploadMetrics, watchLink, watchVault } from './metrics.js';
@@ -43,10 +44,13 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
     file: join(directory, 'vault.db'),
     clock,
     hashPaths: config.agent.hashSecretNames,
+    logger,
     onFailure: (err) =>
       logger.error({ err }, 'Re-wrapping values under the new key stopped; it will be tried again'),
   });
   await openVault(agent, directory, logger);
+  // Before anything is served: nobody gets by the policy because the agent has just started.
+  await agent.parts.policies.open(new IdentityStore(directory).current);
   await ensureRootKey(agent.parts.storage, directory, clock.now());
   const tls = new LocalTls({
     directory: join(directory, 'tls'),
@@ -112,7 +116,7 @@ async function openVault(agent: AgentVault, directory: string, logger: Logger): 
 }
 
 function linkHost({ config, version, clock, logger, metrics }: AgentOptions, agent: AgentVault): LinkHost {
-  const { health } = agent.parts;
+  const { health, policies } = agent.parts;
   const { directory, name, labels, controlPlaneUrl, enrolmentTokenFile } = config.agent;
   const secrets = countSecrets(agent);
   return {
@@ -140,8 +144,14 @@ function linkHost({ config, version, clock, logger, metrics }: AgentOptions, age
       secrets: secrets(),
       latency: health.latency,
     }),
-    onHealthChange: (listener) => health.onChange(listener),
-    policy: () => null,
+    onHealthChange: (listener) => {
+      const stops = [health.onChange(listener), policies.onChange(listener)];
+      return () => {
+        for (const stop of stops) stop();
+      };
+    },
+    policy: () => policies.inForce(),
+    policies,
   };
 }
 
@@ -177,6 +187,7 @@ async function statusOf(
     journal: { epoch, seq, acknowledged: journal.acknowledged().seq },
     storage: parts.health.storage,
     seal: parts.health.seal,
+    policy: parts.policies.status(),
     secrets: await parts.storage.countSecrets(),
   };
 }

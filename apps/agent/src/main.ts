@@ -8,6 +8,7 @@ import {
 } from '@keyfleet/platform';
 import { startTracing } from '@keyfleet/telemetry/tracing';
 import { startAgent } from './agent.js';
+import { breakGlass } from './cli/break-glass.js';
 import { manageKeys } from './cli/keys.js';
 import { agentConfig } from './config.js';
 
@@ -18,6 +19,7 @@ process.umask(0o077);
 
 const [command, ...rest] = process.argv.slice(2);
 if (command === 'keys') process.exitCode = await manageKeys(rest);
+else if (command === 'break-glass') process.exitCode = await breakGlass(rest);
 else await serve().catch(explain);
 
 /** A wrong setting is for its reader to mend; anything else is ours, and shows where. */

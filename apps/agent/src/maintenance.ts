@@ -4,6 +4,8 @@ import type { Logger } from '@keyfleet/platform';
 import type { AgentVault } from './vault/create.js';
 
 const RECOVER_MS = 2_000;
+/** How soon a policy that was set aside on this machine is. */
+const POLICY_MS = 1_000;
 const REPORT_MS = 5_000;
 const REWRAP_MS = 60_000;
 const RETAIN_MS = 600_000;
@@ -28,12 +30,13 @@ export class Maintenance {
 
   start(): void {
     const { agent, clock, audit } = this.#options;
-    const { trail, health, storage } = agent.parts;
+    const { trail, health, storage, policies } = agent.parts;
     this.#every(RECOVER_MS, 'recover', async () => {
       if (health.storage === 'ok') return;
       await trail.recover();
       this.#options.logger.info({}, 'The disk takes writes again');
     });
+    this.#every(POLICY_MS, 'policies', () => policies.tick());
     this.#every(REPORT_MS, 'report usage', () => agent.reportUsage());
     this.#every(REWRAP_MS, 're-wrap', async () => agent.rotation.resume());
     this.#every(RETAIN_MS, 'retain', async () => {

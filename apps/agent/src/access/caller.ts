@@ -13,10 +13,12 @@ export interface Caller {
   readonly method: Method;
   readonly address: string | null;
   readonly client: string | null;
+  /** Why he says he asks; policies may want to know, and nothing else does. Never recorded. */
+  readonly reason?: string | null;
   readonly traceId: string;
 }
 
-/** What the agent does of its own accord or at the control plane's word. */
+/** What the agent does of its own accord or at the control plane's signed word; policies are for those who ask it. */
 export const SELF: Caller = {
   credential: 'known',
   principal: 'keyfleet:agent',
@@ -75,4 +77,11 @@ function firstGroups(address: string): string {
 export function clientOf(userAgent: string | undefined): string | null {
   const [first = ''] = (userAgent ?? '').split(' ', 1);
   return CLIENT.test(first) ? first : null;
+}
+
+/** Printable ASCII, as a header has it; anything else is as good as none. */
+const REASON = /^[\x20-\x7e]{1,200}$/;
+
+export function reasonFrom(header: string | string[] | undefined): string | null {
+  return typeof header === 'string' && REASON.test(header) ? header : null;
 }

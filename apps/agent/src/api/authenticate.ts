@@ -3,7 +3,7 @@ import type { Clock } from '@keyfleet/kernel';
 import { parseTraceparent } from '@keyfleet/platform';
 import type { FastifyRequest } from 'fastify';
 import { hashApiKey, isApiKey } from '../access/api-key.js';
-import { type Caller, clientOf } from '../access/caller.js';
+import { type Caller, clientOf, reasonFrom } from '../access/caller.js';
 import type { VaultStorage } from '../storage/port.js';
 
 const BEARER = /^Bearer ([\x21-\x7e]{1,200})$/i;
@@ -17,6 +17,7 @@ export function createAuthenticate(
     const from = {
       address: request.ip ?? null,
       client: clientOf(request.headers['user-agent']),
+      reason: reasonFrom(request.headers['keyfleet-reason']),
       traceId: parseTraceparent(request.headers.traceparent)?.traceId ?? randomUUID().replaceAll('-', ''),
     };
     const given = request.headers.authorization;
@@ -32,7 +33,7 @@ export function createAuthenticate(
 
 function stranger(
   credential: 'missing' | 'unknown',
-  from: Pick<Caller, 'address' | 'client' | 'traceId'>,
+  from: Pick<Caller, 'address' | 'client' | 'reason' | 'traceId'>,
 ): Caller {
   return { credential, method: 'none', principal: 'anonymous', groups: [], grants: [], ...from };
 }

@@ -4,8 +4,10 @@ import type { AgentStatus } from '@keyfleet/contracts/http';
 import { KeyfleetError } from '@keyfleet/kernel';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import type { Operation } from '../audit/classes.js';
 import { onRecord } from '../vault/authorise.js';
 import type { AgentVault } from '../vault/create.js';
+import { linesAllowed } from '../vault/lines-allowed.js';
 import { cursor, fromCursor, limit, toCursor } from './context.js';
 
 const auditQuery = z.strictObject({
@@ -29,15 +31,10 @@ export function vaultRoutes(app: FastifyInstance, { agent, status }: VaultApi): 
   const { trail, storage } = agent.parts;
 
   app.get('/status', async ({ caller }) => {
-    const operation = { caller, action: 'status', path: null } as const;
-    return onRecord(
-      trail,
-      () => operation,
-      async () => {
-        await trail.read(operation);
-        return status();
-      },
-    );
+    return onRecord(agent.parts, { caller, action: 'status', path: null }, async ({ operation }) => {
+      await trail.read(operation);
+      return status();
+    });
   });
 
   /** Of one secret, or of everything below a path, for those who may audit there; of all for those who may audit all. */
@@ -45,24 +42,21 @@ export function vaultRoutes(app: FastifyInstance, { agent, status }: VaultApi): 
     const { caller } = request;
     const known = caller.credential === 'known';
     const query = known ? auditQuery.parse(request.query) : auditQuery.parse({});
-    const operation = { caller, action: 'audit', path: query.path ?? null } as const;
-    return onRecord(
-      trail,
-      () => operation,
-      async () => {
-        const { cursor: given, ...filter } = query;
-        const beforeSeq = fromCursor(given, /^\d{1,16}$/);
-        const wanted = {
-          ...filter,
-          limit: filter.limit + 1,
-          ...(beforeSeq ? { beforeSeq: Number(beforeSeq) } : {}),
-        };
-        const found = await storage.audit(wanted);
-        await trail.read(operation);
-        const items = found.slice(0, filter.limit);
-        return { items, nextCursor: toCursor(found.length > items.length ? items.at(-1)?.seq : undefined) };
-      },
-    );
+    const asked: Operation = { caller, action: 'audit', path: query.path ?? null };
+    return onRecord(agent.parts, asked, async ({ operation }) => {
+      const { cursor: given, ...filter } = query;
+      const beforeSeq = fromCursor(given, /^\d{1,16}$/);
+      const wanted = {
+        ...filter,
+        limit: filter.limit + 1,
+        ...(beforeSeq ? { beforeSeq: Number(beforeSeq) } : {}),
+      };
+      const found = await storage.audit(wanted);
+      await trail.read(operation);
+      const page = found.slice(0, filter.limit);
+      const nextCursor = toCursor(found.length > page.length ? page.at(-1)?.seq : undefined);
+      return { items: await linesAllowed(agent.parts, asked, page), nextCursor };
+    });
   });
 
   app.post('/keys/rotate', async (request, reply) => {
@@ -74,16 +68,11 @@ export function vaultRoutes(app: FastifyInstance, { agent, status }: VaultApi): 
     method: ['GET', 'POST'],
     url: '/backups',
     handler: async ({ caller }) => {
-      const operation = { caller, action: 'backup', path: null } as const;
-      return onRecord(
-        trail,
-        () => operation,
-        async () => {
-          throw new KeyfleetError('request.unknown-operation', {
-            detail: 'This version of the agent makes no backups yet; copy its directory while it is stopped.',
-          });
-        },
-      );
+      return onRecord(agent.parts, { caller, action: 'backup', path: null }, async () => {
+        throw new KeyfleetError('request.unknown-operation', {
+          detail: 'This version of the agent makes no backups yet; copy its directory while it is stopped.',
+        });
+      });
     },
   });
 }

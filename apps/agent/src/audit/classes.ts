@@ -10,6 +10,8 @@ export interface Operation {
   readonly caller: Caller;
   readonly action: Action;
   readonly path: string | null;
+  /** Of the policy that decided; not set where none was asked yet. */
+  readonly policyVersion?: number | null;
 }
 
 /** The request classes of the current minute, each made once. */
@@ -40,7 +42,7 @@ export class RequestClasses {
       secondFactor: false,
       client: caller.client,
       outcome,
-      policyVersion: null,
+      policyVersion: operation.policyVersion ?? null,
     };
     return (
       this.#once(full) ?? this.#once({ ...full, secret: null, network: null, client: null }, true) ?? full

@@ -15,6 +15,7 @@ import {
 import { failpoint } from '@keyfleet/platform';
 import type { GuardedNames, NameGuard } from '../names/guard.js';
 import type { Change, PreparedEvent, UsageClass, VaultStorage } from '../storage/port.js';
+import { isPolicyDenial } from '../vault/denial.js';
 import type { Health } from '../vault/health.js';
 import { type Operation, RequestClasses } from './classes.js';
 import { DenialLimit } from './denials.js';
@@ -26,6 +27,8 @@ export interface TrailOptions {
   readonly guard: NameGuard;
   readonly health: Health;
   readonly clock: Pick<Clock, 'now'>;
+  /** Of the policy in force; null without one. */
+  readonly policyVersion?: () => number | null;
   /** Lines kept in memory at most while the disk refuses. */
   readonly maxHeld?: number;
 }
@@ -35,6 +38,7 @@ interface Result {
   readonly code: ErrorCode | null;
   readonly version: number | null;
   readonly reason?: (typeof DENIAL_REASONS)[number];
+  readonly policyVersion?: number;
 }
 
 const MAX_HELD = 50_000;
@@ -147,9 +151,16 @@ export class Trail {
   ): Change {
     const at = this.now();
     const minute = minuteOf(at);
-    const of = this.#classes.of(operation, result.outcome, minute);
+    const of = this.#classOf(operation, result, minute);
     const change = { audit: [lineOf(operation, result, at)], usage: [{ minute, of, count: 1 }] };
     return tell ? { ...change, events: this.#tell(tell, at) } : change;
+  }
+
+  /** Whoever was refused before a policy was asked was so under the one in force. */
+  #classOf(operation: Operation, { outcome, policyVersion }: Result, minute: string): UsageClass {
+    const version = policyVersion ?? operation.policyVersion;
+    const known = version === undefined ? (this.#options.policyVersion?.() ?? null) : version;
+    return this.#classes.of({ ...operation, policyVersion: known }, outcome, minute);
   }
 
   #tell(tell: (names: GuardedNames, at: string) => PreparedEvent[], at: string): PreparedEvent[] {
@@ -161,7 +172,7 @@ export class Trail {
 
   #denied(operation: Operation, result: Result, reason: (typeof DENIAL_REASONS)[number]) {
     const minute = minuteOf(this.now());
-    const of = this.#classes.of(operation, result.outcome, minute);
+    const of = this.#classOf(operation, result, minute);
     if (!this.#denials.admits(minute, `${reason}\n${Object.values(of).join('\n')}`)) return undefined;
     return (names: GuardedNames, at: string) => {
       const { outcome: _o, policyVersion: _p, ...requested } = guardedClass(of, names);
@@ -191,6 +202,10 @@ function understand({ caller }: Operation, error: unknown): Result {
   if (code === 'auth.required') {
     const reason = caller.credential === 'missing' ? 'no-credential' : 'unknown-credential';
     return { outcome: 'denied', code, version, reason };
+  }
+  if (isPolicyDenial(error)) {
+    const { policyVersion } = error;
+    return { outcome: 'denied', code, version, reason: 'denied-by-policy', policyVersion };
   }
   if (code === 'auth.forbidden') return { outcome: 'denied', code, version, reason: 'not-allowed' };
   return { outcome: kindOf(code) === 'not-found' ? 'not-found' : 'failed', code, version };

@@ -10,6 +10,7 @@ import { lineOf } from '../audit/trail.js';
 import { writePrivateFile } from '../files.js';
 import type { Change, VaultStorage } from '../storage/port.js';
 import { openSqlite } from '../storage/sqlite/open.js';
+import { type CommandLine, TERMINAL } from './terminal.js';
 
 const USAGE = `Usage:
   keys add --principal app:billing [--group payments]… --grant <prefix>:<action,action|*>… --out <file> [--expires <time>]
@@ -37,18 +38,6 @@ type Values = ReturnType<typeof parse>['values'];
 function parse(args: readonly string[]) {
   return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true, strict: true });
 }
-
-export interface CommandLine {
-  readonly env: NodeJS.ProcessEnv;
-  readonly out: (text: string) => void;
-  readonly err: (text: string) => void;
-}
-
-const TERMINAL: CommandLine = {
-  env: process.env,
-  out: (text) => void process.stdout.write(text),
-  err: (text) => void process.stderr.write(text),
-};
 
 /** Makes, lists and removes API keys of the vault on this machine. Resolves to the exit code: 0 done, 1 usage, 5 conflict. */
 export async function manageKeys(

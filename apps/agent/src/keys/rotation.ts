@@ -27,22 +27,17 @@ export class KeyRotation {
   /** Resolves to the new key's version. The re-wrap goes on after that. */
   async rotate(caller: Caller): Promise<number> {
     const { trail, keys } = this.#parts;
-    const operation = { caller, action: 'keys', path: null } as const;
-    return onRecord(
-      trail,
-      () => operation,
-      async () => {
-        const { keyring, provider } = keys.open;
-        const key = await keyring.propose();
-        const told = { keyVersion: key.version, provider: provider.describe().kind, rewrapped: 0 };
-        await trail.commit(operation, { keys: [{ kind: 'activate', key }] }, (_names, at) => [
-          prepareEvent(KeyRotated, told, at),
-        ]);
-        await keyring.activate(key);
-        this.resume();
-        return key.version;
-      },
-    );
+    return onRecord(this.#parts, { caller, action: 'keys', path: null }, async ({ operation }) => {
+      const { keyring, provider } = keys.open;
+      const key = await keyring.propose();
+      const told = { keyVersion: key.version, provider: provider.describe().kind, rewrapped: 0 };
+      await trail.commit(operation, { keys: [{ kind: 'activate', key }] }, (_names, at) => [
+        prepareEvent(KeyRotated, told, at),
+      ]);
+      await keyring.activate(key);
+      this.resume();
+      return key.version;
+    });
   }
 
   /** Before an encryption: a key that has done its share is replaced first, once for all who wait. */

@@ -1,4 +1,6 @@
+import type { PolicyManifest } from '@keyfleet/contracts';
 import type { Clock } from '@keyfleet/kernel';
+import type { PolicyIdentity } from '../policy/judge.js';
 import type { Journal } from './journal/journal.js';
 
 export interface VaultHealth {
@@ -42,6 +44,18 @@ export type BatchResult = 'acknowledged' | 'later' | 'refused' | 'forked';
 /** Told of each answer: the batch's entries, and the seconds until it came. */
 export type OnBatch = (result: BatchResult, entries: number, seconds: number) => void;
 
+/** What becomes of policies here. Nothing is in force by having been sent: each is judged by whoever takes it. */
+export interface LinkPolicies {
+  /** `wanted` where its bundle is to be brought; a refusal is told by whoever judged. */
+  consider(manifest: PolicyManifest, identity: PolicyIdentity): 'known' | 'refused' | 'wanted';
+  /** The bundle of this name, where it is at hand. */
+  bundle(hash: string): Uint8Array | undefined;
+  /** False where it was refused. Rejects where the disk refuses; then it may be tried again. */
+  apply(manifest: PolicyManifest, bundle: Uint8Array, identity: PolicyIdentity): Promise<boolean>;
+  /** The control plane knows of no policy for this agent. */
+  noneHolds(identity: PolicyIdentity): Promise<void>;
+}
+
 /** Everything the link is given by the agent around it. */
 export interface LinkHost {
   readonly journal: Journal;
@@ -53,10 +67,12 @@ export interface LinkHost {
   readonly commands: LinkCommands;
   readonly onBatch?: OnBatch;
   health(): VaultHealth;
-  /** Called after storage or seal health changed, so that a beat can follow at once. Returns the way to stop. */
+  /** Called after storage, seal health or the policy changed, so that a beat can follow at once. Returns the way to stop. */
   onHealthChange(listener: () => void): () => void;
-  /** The policy bundle in force; `null` until policies reach agents. */
+  /** The policy bundle in force; `null` where there is none. */
   policy(): { version: number; hash: string } | null;
+  /** Who takes the policies that come over the link; without, none is asked for. */
+  readonly policies?: LinkPolicies;
 }
 
 /** As it stands in the agent's own status. */

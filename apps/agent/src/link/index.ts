@@ -9,6 +9,7 @@ import { type EnrolOutcome, enrol, reasonOf } from './identity/enrol.js';
 import { readIfThere } from './identity/files.js';
 import { IdentityStore } from './identity/store.js';
 import { backoff, fullJitter, type Pace, paceFromEnvironment } from './pace.js';
+import { PolicyFetch } from './policies/fetch.js';
 import { Renewal } from './renewal.js';
 import { sync } from './sync.js';
 import { Upload } from './upload.js';
@@ -46,6 +47,7 @@ class RunningLink implements Link {
   readonly #heart: Heart;
   readonly #renewal: Renewal;
   readonly #upload: Upload;
+  readonly #policies: PolicyFetch | undefined;
   #running: Promise<void> = Promise.resolve();
   #state: LinkStatus['state'] = 'unenrolled';
   #since: string;
@@ -66,18 +68,22 @@ class RunningLink implements Link {
       executed,
       handlers: host.commands,
       beatNow: () => this.beatNow(),
+      fetchPolicy: () => this.#policies?.ask(),
     });
     this.#connection = new Connection({
       ...common,
       connect: seams.connect,
       onConnect: () => this.#connected(),
       onDisconnect: () => this.#enter('offline'),
-      onCommand: (payload) => void commands.handle(payload),
+      onCommand: (payload) => void (this.#policies?.pushed(payload) || commands.handle(payload)),
       onRefused: (clear) => this.#renewal.refused(clear),
       onBroker: () => this.#renewal.brokerIsThere(),
     });
     const broker = this.#connection;
     this.#heart = new Heart({ ...common, host, broker, onBeat: () => void broker.probe() });
+    const { policies } = host;
+    const have = () => host.policy();
+    this.#policies = policies && new PolicyFetch({ ...common, broker, policies, have });
     const onRevoked = () => {
       this.#enter('revoked');
       this.#store.markRevoked(this.#since);
@@ -137,6 +143,7 @@ class RunningLink implements Link {
     const { signal } = this.#ending;
     if (!(await this.#ensureEnrolled(signal))) return;
     const { journal } = this.#host;
+    const policies = this.#policies;
     const identity = this.#store.current;
     if (!identity) return;
     // Killed between keeping the identity and telling the journal: told again.
@@ -150,6 +157,7 @@ class RunningLink implements Link {
         this.#keep('heartbeat', () => this.#heart.run(signal)),
         this.#keep('renewal', () => this.#renewal.run(signal)),
         this.#keep('upload', () => this.#upload.run(signal)),
+        policies && this.#keep('policies', () => policies.run(signal)),
         this.#keep('prune', () => this.#prune(signal)),
       ]);
     } finally {
@@ -236,6 +244,7 @@ class RunningLink implements Link {
     this.#renewal.connected();
     this.#enter('connected');
     this.#upload.reconnected();
+    this.#policies?.reconnected();
     this.#heart.beatNow();
   }
 

@@ -2,6 +2,7 @@ import type { usageRow } from '@keyfleet/contracts/events';
 import type { z } from 'zod';
 import type { ApiKey } from '../access/api-key.js';
 import type { AuditEntry, AuditLine, AuditQuery } from '../audit/entry.js';
+import type { PolicyRecord, PolicyState } from '../policy/state.js';
 
 /** A secret as it stands: everything but its values. Times are RFC 3339 UTC. */
 export interface StoredSecret {
@@ -112,6 +113,8 @@ export interface Change {
   readonly usage?: readonly UsageCount[];
   /** What the next start compares with. */
   readonly seal?: SealState;
+  /** Holds only while the record of policies stands at this revision. */
+  readonly policy?: { readonly expected: number; readonly state: PolicyState };
   /** These counts were put into that many further parts of their minute. */
   readonly reported?: {
     readonly minute: string;
@@ -154,6 +157,8 @@ export interface VaultStorage {
   keys(): Promise<StoredKey[]>;
   /** As it was last told; a new vault is unsealed. */
   lastSeal(): Promise<SealState>;
+  /** Throws `vault.integrity` where it is none that this wrote. */
+  policyRecord(): Promise<PolicyRecord>;
   findApiKey(hash: string): Promise<ApiKey | undefined>;
   listApiKeys(): Promise<ApiKey[]>;
   /** Newest first. */

@@ -1,6 +1,7 @@
 import { GENESIS_HASH } from '@keyfleet/contracts';
 import { verifyChain } from '@keyfleet/crypto';
 import type { Journal } from '../link/journal/journal.js';
+import { NO_POLICY } from '../policy/state.js';
 import type { Change, VaultStorage } from './port.js';
 import { apiKey, at, event, key, line, put, usage, version } from './samples.contract.js';
 
@@ -28,6 +29,20 @@ export function describeStorage(kind: string, make: () => Promise<StorageSubject
       await apply({ keys: [{ kind: 'activate', key: key(1) }] });
     });
     afterEach(() => subject.destroy());
+
+    it('keeps what it knows of policies with the event that tells of it, for whoever knew the one before', async () => {
+      expect(await storage().policyRecord()).toEqual({ revision: 0, state: NO_POLICY });
+      const state = { ...NO_POLICY, version: 3 };
+      await apply({ policy: { expected: 0, state }, events: [event(1)] });
+      const late = apply({ policy: { expected: 0, state: NO_POLICY }, events: [event(2)] });
+      await expect(late).rejects.toEqual(conflict);
+      subject = await subject.reopen();
+      expect(await storage().policyRecord()).toEqual({ revision: 1, state });
+      await apply({ policy: { expected: 1, state: NO_POLICY } });
+      expect(await storage().policyRecord()).toEqual({ revision: 2, state: NO_POLICY });
+      subject.journal.identify({ orgId: 'org_a', agentId: 'agt_a', epoch: 1, prev: GENESIS_HASH });
+      expect(subject.journal.pending(everything)).toHaveLength(1);
+    });
 
     it('has an id of its own, the same for ever', async () => {
       const other = await make();

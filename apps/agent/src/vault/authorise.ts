@@ -1,26 +1,106 @@
 import { KeyfleetError } from '@keyfleet/kernel';
-import { isAllowed } from '../access/caller.js';
+import type { AccessRequest, Decision } from '@keyfleet/policy-engine';
+import { isAllowed, SELF } from '../access/caller.js';
 import type { Operation } from '../audit/classes.js';
-import type { Trail } from '../audit/trail.js';
+import type { PolicyInForce } from '../policy/in-force.js';
+import { PolicyDenial } from './denial.js';
+import type { VaultParts } from './parts.js';
 
-/** Before anything is read: a refusal says the same whether there is such a secret or not. */
-export function authorise({ caller, action, path }: Operation): void {
+export type Deciding = Pick<VaultParts, 'storage' | 'clock' | 'policies'>;
+
+/** The tags of a secret; of none where there is none. */
+export type Tags = Readonly<Record<string, string>>;
+
+/** What a key is granted is the ceiling: no policy lifts it. Throws `auth.required` or `auth.forbidden`. */
+export function assertGranted({ caller, action, path }: Operation): void {
   if (caller.credential !== 'known') throw new KeyfleetError('auth.required');
   if (!isAllowed(caller, action, path))
     throw new KeyfleetError('auth.forbidden', { detail: 'Your API key has no grant for this.' });
 }
 
+/** The policy that is asked about what this caller does; null where none is. */
+export function policyFor(
+  { policies }: Pick<Deciding, 'policies'>,
+  { caller }: Operation,
+): PolicyInForce | null {
+  return caller === SELF ? null : policies.current();
+}
+
+/**
+ * Before anything is done or told: a refusal says the same whether there is such a secret or not. Resolves to the
+ * operation with the policy it was decided under. `tags` where they were read already.
+ */
+export async function authorise(parts: Deciding, operation: Operation, tags?: Tags): Promise<Operation> {
+  assertGranted(operation);
+  const policy = policyFor(parts, operation);
+  if (!policy) return { ...operation, policyVersion: null };
+  const about = tags ?? (await tagsOf(parts, operation.path));
+  const decision = decide(parts, policy, operation, about);
+  if (decision.verdict === 'allowed') return { ...operation, policyVersion: policy.version };
+  throw refusal(parts, policy, { operation, tags: about, decision });
+}
+
+/** What a policy says to an operation that the key is granted. */
+export function decide(
+  { clock }: Pick<Deciding, 'clock'>,
+  policy: PolicyInForce,
+  operation: Operation,
+  tags: Tags,
+): Decision {
+  return policy.decide(requestOf(operation, tags, clock.now()));
+}
+
+/** Of the secret's row, not of any value: the same look whether there is one or not. */
+async function tagsOf({ storage }: Pick<Deciding, 'storage'>, path: string | null): Promise<Tags> {
+  return path === null ? {} : ((await storage.findSecret(path))?.tags ?? {});
+}
+
+function requestOf({ caller, action, path }: Operation, tags: Tags, at: number): AccessRequest {
+  const { principal, groups, method, client, address, reason = null } = caller;
+  // API keys are the only way in so far, and no key is a second factor.
+  return { principal, groups, action, path, method, secondFactor: false, client, reason, address, tags, at };
+}
+
+interface Refused {
+  readonly operation: Operation;
+  readonly tags: Tags;
+  readonly decision: Decision;
+}
+
+/**
+ * Which statement decided may depend on the secret's tags, and so tell that there is one. Whoever may see its metadata
+ * knows that anyway.
+ */
+function refusal(
+  parts: Deciding,
+  policy: PolicyInForce,
+  { operation, tags, decision }: Refused,
+): PolicyDenial {
+  const { by } = decision;
+  const open: Operation = { ...operation, action: operation.path === null ? 'audit' : 'metadata' };
+  const mayKnow =
+    isAllowed(open.caller, open.action, open.path) && decide(parts, policy, open, tags).verdict === 'allowed';
+  return new PolicyDenial(policy.version, by && mayKnow ? `${by.policyId}/${by.statement}` : undefined);
+}
+
+/** An operation as far as it has come; what it turned out to be is put on record. */
+export interface Attempt {
+  operation: Operation;
+}
+
 /** Runs an operation that puts itself on record where it succeeds, and puts it on record where it does not. */
 export async function onRecord<T>(
-  trail: Trail,
-  operation: () => Operation,
-  work: () => Promise<T>,
+  parts: Deciding & Pick<VaultParts, 'trail'>,
+  asked: Operation,
+  work: (attempt: Attempt) => Promise<T>,
+  decideAbout: () => Promise<Operation> = () => authorise(parts, asked),
 ): Promise<T> {
+  const attempt: Attempt = { operation: asked };
   try {
-    authorise(operation());
-    return await work();
+    attempt.operation = await decideAbout();
+    return await work(attempt);
   } catch (error) {
-    await trail.failed(operation(), error);
+    await parts.trail.failed(attempt.operation, error);
     throw error;
   }
 }

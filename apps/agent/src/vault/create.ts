@@ -1,10 +1,15 @@
+import { dirname } from 'node:path';
 import type { KeyProvider } from '@keyfleet/crypto';
 import type { Clock } from '@keyfleet/kernel';
 import { Trail } from '../audit/trail.js';
 import { reportUsage } from '../audit/usage-report.js';
 import { KeyRotation } from '../keys/rotation.js';
+import type { LinkLogger } from '../link/host.js';
 import type { Journal } from '../link/journal/journal.js';
 import { NameGuard } from '../names/guard.js';
+import { PolicyKeeper } from '../policy/keeper.js';
+import { PolicyFolder, recordIn } from '../policy/memory.js';
+import type { VaultStorage } from '../storage/port.js';
 import type { SqliteDatabase } from '../storage/sqlite/database.js';
 import { openSqlite } from '../storage/sqlite/open.js';
 import { Health } from './health.js';
@@ -21,9 +26,11 @@ export interface VaultOptions {
   /** Hears of background work that had to stop. */
   readonly onFailure: (error: unknown) => void;
   readonly maxEncryptions?: number;
+  /** Hears of policies. */
+  readonly logger?: Pick<LinkLogger, 'info' | 'warn' | 'error'>;
 }
 
-/** A vault with everything around it; sealed until `unseal`. */
+/** A vault with everything around it; sealed until `unseal`, and without a policy until `parts.policies.open`. */
 export interface AgentVault {
   readonly vault: Vault;
   readonly rotation: KeyRotation;
@@ -47,9 +54,17 @@ export function createVault(options: VaultOptions): AgentVault {
   const { storage, journal, database } = openSqlite(options.file, clock);
   const guard = new NameGuard({ hashPaths: options.hashPaths });
   const health = new Health();
-  const trail = new Trail({ storage, guard, health, clock });
+  const policies = new PolicyKeeper({
+    memory: { ...recordIn(storage), files: new PolicyFolder(dirname(options.file)) },
+    clock,
+    agentId: () => journal.identity()?.agentId ?? null,
+    auditSeq: () => newestLine(storage),
+    ...(options.logger && { logger: options.logger }),
+  });
+  const policyVersion = () => policies.current()?.version ?? null;
+  const trail = new Trail({ storage, guard, health, clock, policyVersion });
   database.onRefusal(() => trail.degraded());
-  const parts: VaultParts = { storage, trail, guard, health, clock, keys: new VaultKeys() };
+  const parts: VaultParts = { storage, trail, guard, health, clock, keys: new VaultKeys(), policies };
   const rotation = new KeyRotation(parts, options.onFailure);
   const vault = new Vault(parts, () => rotation.beforeWrite());
   return {
@@ -69,9 +84,15 @@ export function createVault(options: VaultOptions): AgentVault {
     reportUsage: () => reportUsage({ storage, guard, clock }),
     close: async () => {
       await rotation.close();
+      await policies.idle();
       guard.close();
       parts.keys.seal();
       await storage.close();
     },
   };
+}
+
+/** The number of the newest audit line; 0 before the first. */
+export async function newestLine(storage: Pick<VaultStorage, 'audit'>): Promise<number> {
+  return (await storage.audit({ limit: 1 }))[0]?.seq ?? 0;
 }

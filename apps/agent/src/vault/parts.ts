@@ -3,6 +3,7 @@ import { type Clock, KeyfleetError } from '@keyfleet/kernel';
 import type { Trail } from '../audit/trail.js';
 import type { Keyring } from '../keys/keyring.js';
 import type { NameGuard } from '../names/guard.js';
+import type { PolicyKeeper } from '../policy/keeper.js';
 import type { VaultStorage } from '../storage/port.js';
 import type { Health } from './health.js';
 
@@ -19,6 +20,7 @@ export interface VaultParts {
   readonly health: Health;
   readonly clock: Clock;
   readonly keys: VaultKeys;
+  readonly policies: PolicyKeeper;
 }
 
 /** The keys, for as long as the vault is unsealed. */

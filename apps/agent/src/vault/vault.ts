@@ -1,13 +1,13 @@
 import { SecretCreated, SecretDeleted, SecretRotated, SecretUpdated } from '@keyfleet/contracts/events';
-import { KeyfleetError } from '@keyfleet/kernel';
-import { type Caller, isAllowed, prefixesFor } from '../access/caller.js';
+import { isKeyfleetError, KeyfleetError } from '@keyfleet/kernel';
+import { type Caller, prefixesFor } from '../access/caller.js';
 import type { Operation } from '../audit/classes.js';
-import type { Action } from '../audit/entry.js';
 import { prepareEvent } from '../audit/prepare.js';
 import type { GuardedNames } from '../names/guard.js';
 import type { StoredSecret, StoredVersion, VersionMetadata } from '../storage/port.js';
-import { authorise, onRecord } from './authorise.js';
+import { type Attempt, assertGranted, authorise, onRecord, policyFor } from './authorise.js';
 import { type Alphabet, generateValue } from './generate.js';
+import { listAllowed } from './list-allowed.js';
 import type { VaultParts } from './parts.js';
 import { expectVersion, retrying, type Write, writeVersion } from './write.js';
 
@@ -42,25 +42,36 @@ export class Vault {
 
   async put(caller: Caller, request: PutRequest): Promise<StoredSecret & { readonly created: boolean }> {
     const { path, expectedVersion } = request;
-    let action: Action = isAllowed(caller, 'update', path) ? 'update' : 'create';
-    const operation = () => ({ caller, action, path });
-    return onRecord(this.#parts.trail, operation, () =>
+    const create: Operation = { caller, action: 'create', path };
+    const update: Operation = { caller, action: 'update', path };
+    const work = (attempt: Attempt) =>
       retrying(async () => {
         const found = await this.#parts.storage.findSecret(path);
-        action = found ? 'update' : 'create';
-        authorise(operation());
+        // Which of the two it is is known only now; on record is what was asked, also where it is refused.
+        attempt.operation = found ? update : create;
+        attempt.operation = await authorise(this.#parts, attempt.operation, found?.tags ?? {});
         expectVersion(found, expectedVersion);
         const definition = found ? SecretUpdated : SecretCreated;
         const written = await this.#write({
           ...request,
-          operation: operation(),
+          operation: { ...attempt.operation, path },
           found,
           tell: (names, at, version) =>
             prepareEvent(definition, { ...told(names, path, caller), version }, at),
         });
         return { ...written, created: !found };
-      }),
-    );
+      });
+    // Whoever may do neither is refused before anything is looked up for him.
+    return onRecord(this.#parts, create, work, () => this.#either(update, create));
+  }
+
+  async #either(first: Operation, second: Operation): Promise<Operation> {
+    try {
+      return await authorise(this.#parts, first);
+    } catch (error) {
+      if (!isKeyfleetError(error, 'auth.forbidden')) throw error;
+      return authorise(this.#parts, second);
+    }
   }
 
   /** The value, in a buffer for the caller to wipe. */
@@ -69,21 +80,16 @@ export class Vault {
     path: string,
     version?: number,
   ): Promise<{ readonly version: number; readonly value: Buffer }> {
-    const operation: Operation = { caller, action: 'read', path };
-    return onRecord(
-      this.#parts.trail,
-      () => operation,
-      async () => {
-        const { row, value } = await this.#open(path, version);
-        try {
-          await this.#parts.trail.read(operation, row.version);
-        } catch (error) {
-          value.fill(0);
-          throw error;
-        }
-        return { version: row.version, value };
-      },
-    );
+    return onRecord(this.#parts, { caller, action: 'read', path }, async ({ operation }) => {
+      const { row, value } = await this.#open(path, version);
+      try {
+        await this.#parts.trail.read(operation, row.version);
+      } catch (error) {
+        value.fill(0);
+        throw error;
+      }
+      return { version: row.version, value };
+    });
   }
 
   async metadata(caller: Caller, path: string): Promise<StoredSecret> {
@@ -108,30 +114,30 @@ export class Vault {
     page: { readonly prefix: string; readonly after?: string; readonly limit: number },
   ): Promise<StoredSecret[]> {
     const visible = prefixesFor(caller, 'list');
-    // The right to list is a matter of each secret; having it anywhere is enough to ask.
-    const asked: Operation = { caller, action: 'list', path: visible[0] || null };
-    return this.#read(
-      { ...asked, path: null },
-      () => this.#parts.storage.listSecrets({ ...page, visible }),
-      asked,
-    );
+    const operation: Operation = { caller, action: 'list', path: null };
+    const policy = policyFor(this.#parts, operation);
+    const work = () =>
+      policy
+        ? listAllowed(this.#parts, policy, { caller, page: { ...page, visible } })
+        : this.#parts.storage.listSecrets({ ...page, visible });
+    return this.#read(operation, work, async () => {
+      // The right to list is a matter of each secret; having it anywhere is enough to ask.
+      assertGranted({ ...operation, path: visible[0] || null });
+      return { ...operation, policyVersion: policy?.version ?? null };
+    });
   }
 
   async remove(caller: Caller, path: string, expectedVersion?: number): Promise<void> {
-    const operation: Operation = { caller, action: 'delete', path };
-    const { trail, guard } = this.#parts;
-    await onRecord(
-      trail,
-      () => operation,
-      () =>
-        retrying(async () => {
-          this.#parts.keys.assertOpen();
-          const { version: expected } = await this.#expected(path, expectedVersion);
-          const deletion = { secrets: [{ kind: 'delete', path, expected } as const], version: expected };
-          await trail.commit(operation, deletion, (names, at) => [
-            prepareEvent(SecretDeleted, { ...told(names, path, caller), versions: expected }, at),
-          ]);
-        }),
+    const { guard, trail } = this.#parts;
+    await onRecord(this.#parts, { caller, action: 'delete', path }, ({ operation }) =>
+      retrying(async () => {
+        this.#parts.keys.assertOpen();
+        const { version: expected } = await this.#expected(path, expectedVersion);
+        const deletion = { secrets: [{ kind: 'delete', path, expected } as const], version: expected };
+        await trail.commit(operation, deletion, (names, at) => [
+          prepareEvent(SecretDeleted, { ...told(names, path, caller), versions: expected }, at),
+        ]);
+      }),
     );
     guard.forget(path);
   }
@@ -142,53 +148,45 @@ export class Vault {
     request: { readonly path: string; readonly version: number; readonly expectedVersion?: number },
   ): Promise<StoredSecret> {
     const { path } = request;
-    const operation = { caller, action: 'rollback', path } as const;
-    return onRecord(
-      this.#parts.trail,
-      () => operation,
-      () =>
-        retrying(async () => {
-          const found = await this.#expected(path, request.expectedVersion);
-          const { value } = await this.#open(path, request.version);
-          try {
-            return await this.#write({
-              operation,
-              found,
-              value,
-              tell: (names, at, version) =>
-                prepareEvent(SecretUpdated, { ...told(names, path, caller), version }, at),
-            });
-          } finally {
-            value.fill(0);
-          }
-        }),
+    return onRecord(this.#parts, { caller, action: 'rollback', path }, ({ operation }) =>
+      retrying(async () => {
+        const found = await this.#expected(path, request.expectedVersion);
+        const { value } = await this.#open(path, request.version);
+        try {
+          return await this.#write({
+            operation: { ...operation, path },
+            found,
+            value,
+            tell: (names, at, version) =>
+              prepareEvent(SecretUpdated, { ...told(names, path, caller), version }, at),
+          });
+        } finally {
+          value.fill(0);
+        }
+      }),
     );
   }
 
   /** A new random value as a new version; nobody sees it on the way. */
   async rotate(caller: Caller, request: GenerateRequest): Promise<StoredSecret> {
     const { path } = request;
-    const operation = { caller, action: 'rotate', path } as const;
     const strategy = 'generated';
-    return onRecord(
-      this.#parts.trail,
-      () => operation,
-      () =>
-        retrying(async () => {
-          const found = await this.#expected(path, request.expectedVersion);
-          const value = generateValue(request.length, request.alphabet);
-          try {
-            return await this.#write({
-              operation,
-              found,
-              value,
-              tell: (names, at, version) =>
-                prepareEvent(SecretRotated, { ...told(names, path, caller), version, strategy }, at),
-            });
-          } finally {
-            value.fill(0);
-          }
-        }),
+    return onRecord(this.#parts, { caller, action: 'rotate', path }, ({ operation }) =>
+      retrying(async () => {
+        const found = await this.#expected(path, request.expectedVersion);
+        const value = generateValue(request.length, request.alphabet);
+        try {
+          return await this.#write({
+            operation: { ...operation, path },
+            found,
+            value,
+            tell: (names, at, version) =>
+              prepareEvent(SecretRotated, { ...told(names, path, caller), version, strategy }, at),
+          });
+        } finally {
+          value.fill(0);
+        }
+      }),
     );
   }
 
@@ -197,19 +195,19 @@ export class Vault {
     return writeVersion(this.#parts, write);
   }
 
-  /** Decides about `asked`, which is the operation itself unless said otherwise. */
-  async #read<T>(operation: Operation, work: () => Promise<T>, asked: Operation = operation): Promise<T> {
+  async #read<T>(
+    asked: Operation,
+    work: () => Promise<T>,
+    decideAbout?: () => Promise<Operation>,
+  ): Promise<T> {
     const { trail, keys } = this.#parts;
-    try {
-      authorise(asked);
+    const open = async ({ operation }: Attempt) => {
       keys.assertOpen();
       const result = await work();
       await trail.read(operation);
       return result;
-    } catch (error) {
-      await trail.failed(operation, error);
-      throw error;
-    }
+    };
+    return onRecord(this.#parts, asked, open, decideAbout);
   }
 
   async #find(path: string): Promise<StoredSecret> {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { secret } from '../classification.js';
-import { principal, secretPath, timestamp } from '../names.js';
+import { principal, secretPath, sha256, timestamp } from '../names.js';
 
 /** Local API of an agent. Values travel as base64 so that any bytes fit; at most 1 MiB. */
 export const MAX_SECRET_BYTES = 1024 * 1024;
@@ -48,6 +48,18 @@ export const agentStatus = z.object({
   journal: z.object({ epoch: z.int(), seq: z.int(), acknowledged: z.int() }),
   storage: z.enum(['ok', 'degraded']),
   seal: z.enum(['unsealed', 'sealed']),
+  /** The policy it decides by; null where there is none and none is set aside. */
+  policy: z
+    .object({
+      /** 0 where only a bypass is to be told. */
+      version: z.int(),
+      hash: sha256.nullable(),
+      /** False where its files cannot be vouched for: everything is denied until it is fetched anew. */
+      verified: z.boolean(),
+      /** Set aside on the agent's own machine until then. */
+      bypassedUntil: timestamp.nullable(),
+    })
+    .nullable(),
   secrets: z.int(),
 });
 export type AgentStatus = z.infer<typeof agentStatus>;

@@ -15,6 +15,7 @@ const agentId = newId('agt');
 let clock: TestClock;
 let host: TestHost;
 let beats: number;
+let fetches: number;
 let commands: Commands;
 
 function start(): void {
@@ -39,6 +40,9 @@ function start(): void {
     beatNow: () => {
       beats += 1;
     },
+    fetchPolicy: () => {
+      fetches += 1;
+    },
   });
 }
 
@@ -46,6 +50,7 @@ beforeEach(() => {
   clock = new TestClock();
   host = testHost({}, clock);
   beats = 0;
+  fetches = 0;
   start();
 });
 
@@ -74,7 +79,8 @@ describe('a command', () => {
     ).toBeUndefined();
     expect(await commands.handle(command({ verb: 'lock' }))).toBeUndefined();
     expect(host).toMatchObject({ rotated: ['a/b'], locked: 1 });
-    expect(beats).toBe(3);
+    expect(await commands.handle(command({ verb: 'policy-changed' }))).toBeUndefined();
+    expect([beats, fetches]).toEqual([4, 1]);
   });
 
   it.each<[string, Changes, string]>([

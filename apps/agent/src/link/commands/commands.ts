@@ -18,6 +18,7 @@ export interface CommandsOptions {
   readonly clock: Clock;
   readonly logger: LinkLogger;
   beatNow(): void;
+  fetchPolicy(): void;
 }
 
 export type CommandRefusal = 'malformed' | 'foreign' | 'unknown-key' | 'signature' | 'expired' | 'repeated';
@@ -70,8 +71,9 @@ export class Commands {
     const { handlers, beatNow } = this.#options;
     switch (verb) {
       case 'check-now':
-      // A changed policy is fetched by whoever applies policies here; the beat shows which one is in force.
+        break;
       case 'policy-changed':
+        this.#options.fetchPolicy();
         break;
       case 'rotate':
         if (args.path !== undefined) await handlers.rotate(args.path);

@@ -11,7 +11,7 @@ import {
 import { dirname } from 'node:path';
 
 /** Whole or not at all, on the disk when it returns, and never readable by others. */
-export function writeDurably(path: string, content: string): void {
+export function writeDurably(path: string, content: string | Uint8Array): void {
   const folder = dirname(path);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const part = `${path}.part`;

@@ -7,7 +7,9 @@ export function createAttempt(handle: Handle): (change: Change) => void {
   const secrets = secretChanges(handle);
   const keys = keyChanges(handle);
   const apiKeys = apiKeyChanges(handle);
+  const policy = policyChange(handle);
   return (change) => {
+    if (change.policy) policy(change.policy);
     for (const one of change.keys ?? []) keys(one);
     for (const one of change.secrets ?? []) secrets(one);
     for (const one of change.apiKeys ?? []) apiKeys(one);
@@ -76,5 +78,16 @@ function apiKeyChanges(handle: Handle): (change: ApiKeyChange) => void {
   return (change) => {
     if (change.kind === 'remove') return held(remove.run(change.id).changes);
     return held(add.run(change.key.hash, change.key.id, JSON.stringify(change.key)).changes);
+  };
+}
+
+function policyChange(handle: Handle): (change: NonNullable<Change['policy']>) => void {
+  const first = handle.prepare(
+    'INSERT INTO policy (one, revision, state) VALUES (1, 1, ?) ON CONFLICT DO NOTHING',
+  );
+  const next = handle.prepare('UPDATE policy SET revision = revision + 1, state = ? WHERE revision = ?');
+  return ({ expected, state }) => {
+    const text = JSON.stringify(state);
+    held((expected === 0 ? first.run(text) : next.run(text, expected)).changes);
   };
 }

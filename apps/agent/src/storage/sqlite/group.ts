@@ -82,7 +82,7 @@ export class GroupCommit {
 
   #attempt(one: Waiting, refused: Map<Waiting, unknown>): void {
     const { change } = one;
-    if (!change.secrets && !change.keys && !change.apiKeys) return;
+    if (!change.secrets && !change.keys && !change.apiKeys && !change.policy) return;
     this.#savepoint.begin.run();
     try {
       this.#steps.attempt(change);

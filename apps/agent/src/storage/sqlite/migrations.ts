@@ -98,6 +98,13 @@ const MIGRATIONS = [
     acknowledged_hash TEXT NOT NULL
   ) STRICT;
   `,
+  `
+  CREATE TABLE policy (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    revision INTEGER NOT NULL,
+    state TEXT NOT NULL
+  ) STRICT;
+  `,
 ];
 
 /** Brings the file to this version, each step whole or not at all. Throws for a file of a newer Keyfleet. */

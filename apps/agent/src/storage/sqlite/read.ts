@@ -1,3 +1,5 @@
+import { KeyfleetError } from '@keyfleet/kernel';
+import { NO_POLICY, type PolicyRecord, policyState } from '../../policy/state.js';
 import type {
   SealState,
   SecretPage,
@@ -61,6 +63,7 @@ export function createReads(handle: Handle) {
     currents: (page: { after?: string; limit: number; maxSize: number }) =>
       currents.all(page.after ?? '', page.maxSize, page.limit),
     seal: () => seal.get() as SealState,
+    policy: createPolicy(handle),
     notUnder: (keyId: string, limit: number) => otherKeys.all(keyId, keyId, limit),
     keys: () => keys.all(),
     usage: createUsage(handle),
@@ -99,5 +102,19 @@ function createUsage(handle: Handle): (before: string) => UsageMinute | undefine
     if (!minute) return undefined;
     const found = rows.all(minute).map((row) => ({ minute, of: JSON.parse(row.class), count: row.count }));
     return { minute, parts: parts.get(minute) ?? 0, rows: found };
+  };
+}
+
+function createPolicy(handle: Handle): () => PolicyRecord {
+  const record = handle.prepare<[], { revision: number; state: string }>(
+    'SELECT revision, state FROM policy',
+  );
+  return () => {
+    const row = record.get();
+    if (!row) return { revision: 0, state: NO_POLICY };
+    const state = policyState.safeParse(JSON.parse(row.state));
+    if (!state.success)
+      throw new KeyfleetError('vault.integrity', { detail: 'What is kept about policies cannot be read.' });
+    return { revision: row.revision, state: state.data };
   };
 }

@@ -90,6 +90,10 @@ export class SqliteStorage implements VaultStorage {
     return this.#database.read(() => this.#reads.seal());
   }
 
+  async policyRecord() {
+    return this.#database.read(() => this.#reads.policy());
+  }
+
   async findApiKey(hash: string): Promise<ApiKey | undefined> {
     const record = this.#database.read(() => this.#findApiKey.get(hash)) as string | undefined;
     return record === undefined ? undefined : (JSON.parse(record) as ApiKey);
