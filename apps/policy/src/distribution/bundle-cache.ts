@@ -1,0 +1,73 @@
+import { BUNDLE_CHUNK_BYTES, type RpcPolicyReply } from '@keyfleet/contracts';
+import type { Sql } from '@keyfleet/postgres';
+import { LRUCache } from 'lru-cache';
+
+/** A bundle as it goes out: each piece encoded once, however many agents ask for it. */
+export interface StoredBundle {
+  readonly total: number;
+  /** The answer for a piece that begins here; `null` where nothing begins. */
+  at(offset: number): Uint8Array | null;
+}
+
+const CACHE_BYTES = 64 * 1024 * 1024;
+/** Who asks for what is not there asks again only after this long. */
+const ABSENT_MS = 1_000;
+
+/** Bundles of the database, by organisation and hash: no agent gets one of another organisation. */
+export class BundleCache {
+  readonly #sql: Sql;
+  readonly #known = new LRUCache<string, StoredBundle | Absent>({
+    maxSize: CACHE_BYTES,
+    // The pieces are base64 in JSON beside the bytes.
+    sizeCalculation: (bundle) => (bundle === ABSENT ? 100 : (bundle as StoredBundle).total * 3 + 1_000),
+  });
+  readonly #asking = new Map<string, Promise<StoredBundle | null>>();
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  /** Of the cache, where it is there. */
+  peek(orgId: string, hash: string): StoredBundle | null | undefined {
+    const known = this.#known.get(`${orgId} ${hash}`);
+    return known === ABSENT ? null : (known as StoredBundle | undefined);
+  }
+
+  /** `null` where this organisation has no such bundle. Whoever asks at the same time shares one look. */
+  find(orgId: string, hash: string): Promise<StoredBundle | null> {
+    const key = `${orgId} ${hash}`;
+    const asking = this.#asking.get(key) ?? this.#read(orgId, hash).finally(() => this.#asking.delete(key));
+    this.#asking.set(key, asking);
+    return asking;
+  }
+
+  async #read(orgId: string, hash: string): Promise<StoredBundle | null> {
+    const [row] = await this.#sql<{ bytes: Uint8Array }[]>`
+      select bytes from policy.bundles where org_id = ${orgId} and hash = ${hash} and bytes is not null`;
+    const found = row ? storedBundle(hash, Buffer.from(row.bytes)) : null;
+    this.#known.set(`${orgId} ${hash}`, found ?? ABSENT, found ? {} : { ttl: ABSENT_MS });
+    return found;
+  }
+}
+
+const ABSENT = Symbol('no such bundle');
+type Absent = typeof ABSENT;
+
+function storedBundle(hash: string, bytes: Buffer): StoredBundle {
+  const total = bytes.byteLength;
+  const pieces = new Map<number, Uint8Array>();
+  const encode = (offset: number): Uint8Array => {
+    const data = bytes.subarray(offset, offset + BUNDLE_CHUNK_BYTES).toString('base64');
+    return Buffer.from(JSON.stringify({ hash, offset, total, data } satisfies RpcPolicyReply));
+  };
+  return {
+    total,
+    at: (offset) => {
+      if (offset >= total) return null;
+      if (offset % BUNDLE_CHUNK_BYTES !== 0) return encode(offset);
+      const known = pieces.get(offset) ?? encode(offset);
+      pieces.set(offset, known);
+      return known;
+    },
+  };
+}

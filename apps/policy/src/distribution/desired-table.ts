@@ -1,0 +1,160 @@
+import type { PolicyManifest } from '@keyfleet/contracts';
+import { type Executor, type Sql, transaction } from '@keyfleet/postgres';
+import { announceChanges } from '@keyfleet/read-store';
+import type { Candidate, Groups } from './assignment.js';
+import type { Bundle } from './bundles.js';
+import type { Fence } from './lease.js';
+
+/** An agent that may connect, with what it is to decide by so far. */
+export interface AgentRow extends Candidate {
+  /** Of its bundle; `null` where it was never given one. */
+  readonly hash: string | null;
+  /** Whether it reports a version above ours, as after a restore: it would take none of ours for a newer one. */
+  readonly ahead: boolean;
+  /** Whether it ever reported that it decides by anything. */
+  readonly reports: boolean;
+}
+
+/** What an agent says it decides by counts up to here; nobody gives numbers like that out in a lifetime. */
+const HIGHEST = 2n ** 40n;
+
+export function readAgents(sql: Executor, orgId: string): Promise<AgentRow[]> {
+  return sql<AgentRow[]>`
+    select a.agent_id as "agentId", a.labels::text as labels, d.hash,
+      greatest(s.policy_version, d.reported) > coalesce(d.version, 0)
+        and coalesce(d.version, 0) <= ${HIGHEST} as ahead,
+      coalesce(greatest(s.policy_version, d.reported), 0) > 0 as reports
+    from registry.agents a
+    left join registry.agent_last_seen s on s.agent_id = a.agent_id
+    left join policy.desired d on d.agent_id = a.agent_id
+    where a.org_id = ${orgId} and a.revoked_at is null` as unknown as Promise<AgentRow[]>;
+}
+
+export async function readGroups(sql: Executor, orgId: string): Promise<Groups> {
+  const rows = await sql<{ group_id: string; selector: string }[]>`
+    select group_id, selector from registry.groups where org_id = ${orgId} and not removed`;
+  return new Map(rows.map(({ group_id, selector }) => [group_id, selector]));
+}
+
+/** Organisations whose agents were given something once. */
+export async function servedOrganisations(sql: Executor): Promise<string[]> {
+  const rows = await sql<{ org_id: string }[]>`select distinct org_id from policy.desired`;
+  return rows.map(({ org_id }) => org_id);
+}
+
+export interface Wanted {
+  readonly agentId: string;
+  readonly bundle: Bundle;
+}
+
+export interface WriteOptions {
+  readonly sql: Sql;
+  readonly fence: Fence;
+  readonly orgId: string;
+  /** RFC 3339. */
+  readonly now: string;
+}
+
+/**
+ * Writes what agents are to decide by from now on, in one transaction with the bundles. A version is one above the
+ * highest of what was given and what the agent reports; rows that say it already keep theirs. Returns how many changed.
+ */
+export async function writeDesired(
+  { sql, fence, orgId, now }: WriteOptions,
+  wanted: readonly Wanted[],
+): Promise<number> {
+  const bundles = [...new Set(wanted.map(({ bundle }) => bundle))];
+  const place = new Map(bundles.map((bundle, index) => [bundle, index]));
+  const contents = bundles.map(({ hash, policies, bytes }, n) => ({
+    ...{ n, hash, policies, size: bytes.byteLength },
+  }));
+  return transaction(sql, async (tx) => {
+    await fence(tx);
+    for (const { hash, policies, bytes } of bundles)
+      await tx`
+        insert into policy.bundles as b (org_id, hash, policies, bytes)
+        values (${orgId}, ${hash}, ${JSON.stringify(policies)}::text::jsonb, ${bytes})
+        on conflict (org_id, hash) do update set bytes = excluded.bytes, made_at = now()`;
+    const changed = await tx<{ agent_id: string }[]>`
+      insert into policy.desired as d (agent_id, org_id, version, hash, bytes, policies, since)
+      select new.agent_id, ${orgId}, 1 + least(coalesce(s.policy_version, 0), ${HIGHEST}),
+        b.hash, b.size, b.policies, ${now}
+      from unnest(${wanted.map(({ agentId }) => agentId)}::text[],
+        ${wanted.map(({ bundle }) => place.get(bundle) ?? 0)}::int[]) as new (agent_id, n)
+      join jsonb_to_recordset(${JSON.stringify(contents)}::text::jsonb)
+        as b (n int, hash text, size int, policies jsonb) on b.n = new.n
+      left join registry.agent_last_seen s on s.agent_id = new.agent_id
+      order by new.agent_id
+      on conflict (agent_id) do update set
+        version = greatest(d.version + 1, excluded.version, least(d.reported, ${HIGHEST}) + 1),
+        hash = excluded.hash, bytes = excluded.bytes, policies = excluded.policies, since = excluded.since,
+        manifest = null
+      where d.hash <> excluded.hash or excluded.version > d.version + 1 or d.reported > d.version
+      returning agent_id`;
+    await announce(
+      tx,
+      orgId,
+      changed.map(({ agent_id }) => agent_id),
+    );
+    return changed.length;
+  });
+}
+
+export interface Unsigned {
+  readonly agentId: string;
+  readonly version: number;
+  readonly hash: string;
+  readonly bytes: number;
+}
+
+/** Those nobody signed yet, whoever wrote them. */
+export async function readUnsigned(sql: Executor, orgId: string): Promise<Unsigned[]> {
+  const rows = await sql<{ agent_id: string; version: bigint; hash: string; bytes: number }[]>`
+    select agent_id, version, hash, bytes from policy.desired
+    where org_id = ${orgId} and manifest is null order by agent_id`;
+  return rows.map(({ agent_id, version, ...row }) => ({
+    ...{ ...row, agentId: agent_id, version: Number(version) },
+  }));
+}
+
+/** Gives back which of them stand for what is still wanted. */
+export async function saveManifests(
+  sql: Executor,
+  manifests: readonly PolicyManifest[],
+): Promise<Set<string>> {
+  const rows = await sql<{ agent_id: string }[]>`
+    update policy.desired d set manifest = new.manifest
+    from jsonb_array_elements(${JSON.stringify(manifests)}::text::jsonb) as new (manifest)
+    where d.agent_id = new.manifest ->> 'agentId' and d.version = (new.manifest ->> 'version')::bigint
+      and d.hash = new.manifest ->> 'hash'
+    returning d.agent_id`;
+  return new Set(rows.map(({ agent_id }) => agent_id));
+}
+
+/** Manifests of agents that are online, do not report what they were given before that moment, and did not refuse it. */
+export async function readUnanswered(
+  sql: Executor,
+  orgId: string,
+  before: string,
+): Promise<PolicyManifest[]> {
+  const rows = await sql<{ manifest: PolicyManifest }[]>`
+    select d.manifest from policy.desired d
+    join registry.agent_last_seen s on s.agent_id = d.agent_id
+    left join policy.agent_reports r on r.agent_id = d.agent_id
+    where d.org_id = ${orgId} and d.manifest is not null and d.since <= ${before} and s.state = 'online'
+      and s.policy_version is distinct from d.version
+      and r.applied_version is distinct from d.version and r.rejected_version is distinct from d.version`;
+  return rows.map(({ manifest }) => manifest);
+}
+
+/** Bundles nobody is to have lose their content; what was in them stays known. */
+export async function emptyUnused(sql: Executor): Promise<void> {
+  await sql`
+    update policy.bundles b set bytes = null
+    where bytes is not null and made_at < now() - interval '1 day'
+      and not exists (select from policy.desired d where d.org_id = b.org_id and d.hash = b.hash)`;
+}
+
+function announce(tx: Executor, orgId: string, ids: readonly string[]): Promise<void> {
+  return announceChanges(tx, 'policy.desired', [{ orgId, ids }], null);
+}

@@ -1,0 +1,85 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Executor, Sql } from '@keyfleet/postgres';
+import { acquireLease, type Lease, releaseLease, renewLease } from '@keyfleet/read-store';
+
+/** Somebody else works by now: nothing of what was begun may be written. */
+export class LeaseLostError extends Error {
+  constructor() {
+    super('Another policy service distributes now.');
+    this.name = 'LeaseLostError';
+  }
+}
+
+/** Holds the lease row until the end of a transaction; throws LeaseLostError where it is not ours any more. */
+export type Fence = (tx: Executor) => Promise<void>;
+
+export interface LeasedWork {
+  /** As `kf_worker`. */
+  readonly sql: Sql;
+  /** Which lease; one holder over all replicas. */
+  readonly name: string;
+  readonly signal: AbortSignal;
+  /** Works until the signal ends; whatever it throws starts it again after a pause. */
+  readonly work: (fence: Fence, signal: AbortSignal) => Promise<void>;
+  readonly onError: (error: unknown) => void;
+  readonly onHeld?: (held: boolean) => void;
+  /** By the database's clock; 10 s by default. */
+  readonly ttlMs?: number;
+  /** Between attempts; 1 s by default. */
+  readonly retryMs?: number;
+}
+
+const VERSION = 1;
+const TTL_MS = 10_000;
+const RETRY_MS = 1_000;
+
+/** Works wherever and as long as it has the lease, until the signal; of any number of replicas one at a time. */
+export async function underLease(options: LeasedWork): Promise<void> {
+  const { sql, name, signal, ttlMs = TTL_MS, retryMs = RETRY_MS } = options;
+  const leasing = { sql, projection: name, version: VERSION, holder: randomUUID(), ttlMs };
+  while (!signal.aborted) {
+    try {
+      const lease = await acquireLease(leasing);
+      if (lease) await hold(options, leasing, lease);
+    } catch (error) {
+      if (!signal.aborted && !(error instanceof LeaseLostError)) options.onError(error);
+    }
+    await delay(retryMs * (0.75 + Math.random() / 2), undefined, { signal }).catch(() => undefined);
+  }
+}
+
+type Leasing = Parameters<typeof acquireLease>[0];
+
+async function hold(options: LeasedWork, leasing: Leasing, lease: Lease): Promise<void> {
+  const lost = new AbortController();
+  const signal = AbortSignal.any([options.signal, lost.signal]);
+  const renewing = setInterval(
+    () => {
+      // Where the database does not answer it is not known whose it is; the fence decides.
+      renewLease(leasing, lease).then(
+        (kept) => kept || lost.abort(),
+        () => undefined,
+      );
+    },
+    (leasing.ttlMs ?? TTL_MS) / 3,
+  );
+  options.onHeld?.(true);
+  try {
+    await options.work(fenceOf(leasing, lease), signal);
+  } finally {
+    clearInterval(renewing);
+    options.onHeld?.(false);
+    await releaseLease(leasing, lease).catch(() => undefined);
+  }
+}
+
+function fenceOf({ projection }: Leasing, { holder, epoch }: Lease): Fence {
+  return async (tx) => {
+    const held = await tx`
+      select 1 from projections.leases
+      where projection = ${projection} and version = ${VERSION} and holder = ${holder} and epoch = ${epoch}
+      for share`;
+    if (held.length === 0) throw new LeaseLostError();
+  };
+}

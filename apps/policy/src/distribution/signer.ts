@@ -1,0 +1,40 @@
+import { signTexts } from '@keyfleet/contracts/messages';
+import { KeyfleetError } from '@keyfleet/kernel';
+import type { CommandClient } from '@keyfleet/messaging';
+import { newId } from '@keyfleet/platform';
+
+export type Purpose = 'keyfleet.manifest.v1' | 'keyfleet.convergence.v1';
+
+export interface Signed {
+  /** Public NKey. */
+  readonly key: string;
+  /** In the order of the texts. */
+  readonly signatures: readonly string[];
+}
+
+/** Asks the registry's authority, which alone holds the key: at most 1,000 texts, each a list of lines. */
+export interface Signer {
+  sign(purpose: Purpose, texts: readonly (readonly string[])[]): Promise<Signed>;
+}
+
+/** A thousand signatures are made in well under a second, and registries may be busy. */
+const TIMEOUT_MS = 15_000;
+
+/** Throws `service.unavailable` where no registry answers. */
+export class AuthoritySigner implements Signer {
+  readonly #commands: Pick<CommandClient, 'send'>;
+
+  constructor(commands: Pick<CommandClient, 'send'>) {
+    this.#commands = commands;
+  }
+
+  async sign(purpose: Purpose, texts: readonly (readonly string[])[]): Promise<Signed> {
+    const commandId = newId('cmd');
+    const meta = { commandId, actor: 'svc_policy', orgId: null, correlationId: commandId };
+    const request = { purpose, texts: texts.map((lines) => [...lines]) };
+    const { data } = await this.#commands.send(signTexts, request, meta, { timeoutMs: TIMEOUT_MS });
+    if (data.signatures.length !== texts.length)
+      throw new KeyfleetError('internal.error', { detail: 'The authority signed another number of texts.' });
+    return data;
+  }
+}
