@@ -4,6 +4,7 @@ import {
   createRoute,
   createRouter,
   Link,
+  lazyRouteComponent,
   Outlet,
   redirect,
 } from '@tanstack/react-router';
@@ -89,6 +90,62 @@ const events = createRoute({
     agentId: text(search['agentId']),
   }),
 });
+/** The pages about policies bring the editor and the policy engine: fetched when they are first wanted. */
+const policies = createRoute({
+  getParentRoute: () => org,
+  path: 'policies',
+  component: lazyRouteComponent(() => import('./policies/policies-page'), 'PoliciesPage'),
+  validateSearch: (search: Record<string, unknown>): { filter?: string | undefined } => ({
+    filter: text(search['filter']),
+  }),
+});
+const agentPolicies = createRoute({
+  getParentRoute: () => org,
+  path: 'policies/agents',
+  component: lazyRouteComponent(() => import('./policies/agents/agent-policies-page'), 'AgentPoliciesPage'),
+  validateSearch: (
+    search: Record<string, unknown>,
+  ): { filter?: string | undefined; policy?: string | undefined } => ({
+    filter: text(search['filter']),
+    policy: text(search['policy']),
+  }),
+});
+interface Question {
+  readonly asked?: boolean | undefined;
+  readonly principal?: string | undefined;
+  readonly groups?: readonly string[] | undefined;
+  readonly action?: string | undefined;
+  readonly path?: string | undefined;
+}
+const questionOf = (search: Record<string, unknown>): Question => ({
+  asked: search['asked'] === true || undefined,
+  principal: text(search['principal']),
+  groups: Array.isArray(search['groups']) ? search['groups'].map(String).slice(0, 32) : undefined,
+  action: text(search['action']),
+  path: text(search['path']),
+});
+const whoCan = createRoute({
+  getParentRoute: () => org,
+  path: 'policies/who-can',
+  component: lazyRouteComponent(() => import('./policies/access/who-can-page'), 'WhoCanPage'),
+  validateSearch: questionOf,
+});
+const certificate = createRoute({
+  getParentRoute: () => org,
+  path: 'policies/certificates/$certificate',
+  component: lazyRouteComponent(() => import('./policies/certificates/certificate-page'), 'CertificatePage'),
+  validateSearch: (search: Record<string, unknown>): { state?: string | undefined } => ({
+    state: text(search['state']),
+  }),
+});
+const policy = createRoute({
+  getParentRoute: () => org,
+  path: 'policies/$policy',
+  component: lazyRouteComponent(() => import('./policies/policy-page'), 'PolicyPage'),
+  validateSearch: (search: Record<string, unknown>): { tab?: string | undefined } => ({
+    tab: text(search['tab']),
+  }),
+});
 const orgHome = createRoute({
   getParentRoute: () => org,
   path: '/',
@@ -100,7 +157,10 @@ const orgHome = createRoute({
 const tree = root.addChildren([
   home,
   signIn,
-  orgs.addChildren([orgIndex, org.addChildren([orgHome, agents, agent, events])]),
+  orgs.addChildren([
+    orgIndex,
+    org.addChildren([orgHome, agents, agent, events, policies, agentPolicies, whoCan, certificate, policy]),
+  ]),
 ]);
 
 export function createAppRouter(queryClient: QueryClient) {

@@ -1,13 +1,15 @@
-import { Anchor, Button, Group, Loader, Stack, TextInput, Title } from '@mantine/core';
+import { Anchor, Button, Group, Loader, Stack, Title } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
-import { type FormEvent, type ReactNode, useEffect, useMemo, useState } from 'react';
+import { type ReactNode, useMemo, useState } from 'react';
 import { type AgentsPage as AgentsPageData, agentsQuery } from '../api/queries';
 import type { AgentCounts, AgentState } from '../api/types';
 import { EnrolPanel } from '../enrol/enrol-panel';
 import { Empty } from '../lists/empty';
 import { ExportMenu } from '../lists/export-menu';
 import { Failure } from '../lists/failure';
+import { FilterBox } from '../lists/filter-box';
+import { More } from '../lists/more';
 import { AgentsTable } from './agents-table';
 
 const STATES: readonly AgentState[] = ['online', 'offline', 'unknown', 'revoked'];
@@ -16,6 +18,7 @@ export function AgentsPage() {
   const { org } = useParams({ from: '/orgs/$org' });
   const { filter = '' } = useSearch({ from: '/orgs/$org/agents' });
   const query = useInfiniteQuery(agentsQuery(org, filter));
+  const navigate = useNavigate();
   const [enrolling, setEnrolling] = useState(false);
   const { agents, counts } = useMemo(() => rowsOf(query.data?.pages ?? []), [query.data]);
   const enrol = <Button onClick={() => setEnrolling(true)}>Enrol an agent</Button>;
@@ -31,22 +34,20 @@ export function AgentsPage() {
         </Group>
       </Group>
       {counts && <Counts org={org} counts={counts} />}
-      <FilterBox key={filter} filter={filter} />
+      <FilterBox
+        filter={filter}
+        placeholder='state = offline AND labels.env = "prod"'
+        onApply={(text) =>
+          void navigate({ to: '/orgs/$org/agents', params: { org }, search: { filter: text } })
+        }
+      />
       {query.isError && <Failure error={query.error} title="The agents could not be read" />}
       {query.isPending && <Loader />}
       {query.isSuccess && agents.length === 0 && (
         <NoAgents org={org} filtered={filter !== ''} action={enrol} />
       )}
       {agents.length > 0 && <AgentsTable org={org} agents={agents} />}
-      {query.hasNextPage && (
-        <Button
-          variant="default"
-          loading={query.isFetchingNextPage}
-          onClick={() => void query.fetchNextPage()}
-        >
-          Show more
-        </Button>
-      )}
+      <More query={query} />
       <EnrolPanel org={org} opened={enrolling} onClose={() => setEnrolling(false)} />
     </Stack>
   );
@@ -93,39 +94,5 @@ function Counts({ org, counts }: { readonly org: string; readonly counts: AgentC
         </Anchor>
       ))}
     </Group>
-  );
-}
-
-function FilterBox({ filter }: { readonly filter: string }) {
-  const { org } = useParams({ from: '/orgs/$org' });
-  const navigate = useNavigate();
-  const [text, setText] = useState(filter);
-  useEffect(() => setText(filter), [filter]);
-  const apply = (event: FormEvent) => {
-    event.preventDefault();
-    void navigate({ to: '/orgs/$org/agents', params: { org }, search: { filter: text || undefined } });
-  };
-  return (
-    <form onSubmit={apply}>
-      <TextInput
-        aria-label="Filter"
-        placeholder='state = offline AND labels.env = "prod"'
-        value={text}
-        onChange={(event) => setText(event.currentTarget.value)}
-        rightSectionWidth={filter ? 150 : 80}
-        rightSection={
-          <Group gap={4} wrap="nowrap">
-            {filter && (
-              <Button size="compact-sm" variant="subtle" component={Link} to={`/orgs/${org}/agents`}>
-                Clear
-              </Button>
-            )}
-            <Button size="compact-sm" variant="light" type="submit">
-              Filter
-            </Button>
-          </Group>
-        }
-      />
-    </form>
   );
 }

@@ -75,7 +75,7 @@ export function useLiveFleet(org: string): LiveState {
 
 function apply(queryClient: QueryClient, org: string, change: FleetChange): void {
   if (change.reset) {
-    for (const key of ['agents', 'agent', 'events'])
+    for (const key of ['agents', 'agent', 'events', 'policies'])
       void queryClient.invalidateQueries({ queryKey: [key, org] });
     return;
   }
@@ -87,6 +87,8 @@ function apply(queryClient: QueryClient, org: string, change: FleetChange): void
   );
   // Counts, and which agents a filter matches, are the server's to say.
   if (byId.size > 0) void queryClient.invalidateQueries({ queryKey: ['agents', org] });
+  if (change.readModels.some((name) => name.startsWith('policy.')))
+    void queryClient.invalidateQueries({ queryKey: ['policies', org] });
   if (change.readModels.includes('analytics.events'))
     void queryClient.invalidateQueries({ queryKey: ['events', org] });
 }

@@ -2,6 +2,7 @@ import { Button, Menu } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { rest } from '../api/rest';
 import { toCsv } from './csv';
+import { download } from './download';
 import { Failure } from './failure';
 
 interface Page {
@@ -22,15 +23,6 @@ async function everything(
     cursor = page.nextCursor;
   }
   return items;
-}
-
-function download(name: string, type: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type }));
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(url);
 }
 
 /** Exports what is on screen: the same list with the same filter, all pages of it. */

@@ -1,7 +1,14 @@
+import { ERROR_CODES } from '@keyfleet/kernel';
 import { Alert, Code, List, Text } from '@mantine/core';
 import { asApiError } from '../api/problem';
 
-/** What failed, where, and the id to give to an operator. */
+/** What to do about a code, where its problem says something else already. */
+function remedyOf(code: string, said: string): string | null {
+  const [, remedy] = (ERROR_CODES as Readonly<Record<string, readonly [string, string]>>)[code] ?? [];
+  return remedy === undefined || remedy === said ? null : remedy;
+}
+
+/** What failed, where, what to do about it, and the id to give to an operator. */
 export function Failure({
   error,
   title = 'That did not work',
@@ -10,6 +17,7 @@ export function Failure({
   readonly title?: string;
 }) {
   const problem = asApiError(error);
+  const remedy = remedyOf(problem.code, problem.message);
   return (
     <Alert color="red" title={title} role="alert">
       <Text size="sm">{problem.message}</Text>
@@ -21,6 +29,11 @@ export function Failure({
             </List.Item>
           ))}
         </List>
+      )}
+      {remedy && (
+        <Text size="sm" mt="xs">
+          {remedy}
+        </Text>
       )}
       <Text size="xs" c="dimmed" mt="xs">
         {problem.code}

@@ -47,6 +47,9 @@ export function OrgShell() {
               <Anchor component={Link} to={`/orgs/${org}/agents`} size="sm">
                 Agents
               </Anchor>
+              <Anchor component={Link} to={`/orgs/${org}/policies`} size="sm">
+                Policies
+              </Anchor>
               <Anchor component={Link} to={`/orgs/${org}/events`} size="sm">
                 Events
               </Anchor>

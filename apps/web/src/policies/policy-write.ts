@@ -1,0 +1,17 @@
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { rest } from '../api/rest';
+import { policiesKey } from './policy-api';
+
+type Call = readonly [method: string, path: string, body?: unknown];
+
+/** Something said to the policies of an organisation; what is on screen is read again after it. */
+export function usePolicyWrite<Given, Answer = unknown>(org: string, call: (given: Given) => Call) {
+  const queryClient = useQueryClient();
+  return useMutation({
+    mutationFn: (given: Given) => {
+      const [method, path, body] = call(given);
+      return rest<Answer>(method, `/orgs/${org}/policies${path}`, body);
+    },
+    onSuccess: () => queryClient.invalidateQueries({ queryKey: policiesKey(org) }),
+  });
+}

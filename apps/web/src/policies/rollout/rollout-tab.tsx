@@ -1,0 +1,173 @@
+import type { PolicyView, RolloutView } from '@keyfleet/contracts/http';
+import { Alert, Anchor, Button, Group, Loader, Progress, Stack, Text, Title } from '@mantine/core';
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { useState } from 'react';
+import { Empty } from '../../lists/empty';
+import { Failure } from '../../lists/failure';
+import { More } from '../../lists/more';
+import { RelativeTime } from '../../time/relative-time';
+import { AgentPoliciesTable } from '../agents/agent-policies-table';
+import { agentPoliciesQuery } from '../policy-api';
+import { RolloutBadge } from '../policy-state';
+import { usePolicyWrite } from '../policy-write';
+import { tabOf } from '../tabs';
+import { countSteps, haltText, STEPS, type Step, stepOf } from './progress';
+
+interface RolloutProps {
+  readonly org: string;
+  readonly policy: PolicyView;
+}
+
+/** Agents answer without a word to the browser; while a rollout runs it is looked at again by itself. */
+const LOOK_AGAIN_MS = 3_000;
+const COLOURS: Readonly<Record<Step, string>> = {
+  converged: 'teal',
+  pending: 'blue',
+  rejected: 'red',
+  offline: 'gray',
+  waiting: 'dark.2',
+};
+
+export function RolloutTab({ org, policy }: RolloutProps) {
+  const rollout = policy.rolloutDetail;
+  if (!rollout)
+    return <Empty title="No rollout yet">A rollout begins when the policy is published and assigned.</Empty>;
+  return (
+    <Stack>
+      <Overview rollout={rollout} />
+      <Controls org={org} policy={policy} rollout={rollout} />
+      {policy.assignmentList.length === 0 && (
+        <Alert color="blue" title="Assigned to nobody">
+          <Anchor component={Link} to={tabOf(org, policy.id, 'assignments')}>
+            Say whom it is for
+          </Anchor>
+        </Alert>
+      )}
+      <Agents org={org} policy={policy} rollout={rollout} />
+    </Stack>
+  );
+}
+
+function Overview({ rollout }: { readonly rollout: RolloutView }) {
+  const { version, from, state, wave, plan, startedAt, changedAt } = rollout;
+  const halted = haltText(rollout);
+  return (
+    <Stack gap="xs">
+      <Group>
+        <Text fw={600}>
+          Version {version}
+          {from === null ? '' : `, in place of version ${from}`}
+        </Text>
+        <RolloutBadge state={state} />
+        <Text size="sm" c="dimmed">
+          begun <RelativeTime at={startedAt} /> changed <RelativeTime at={changedAt} />
+        </Text>
+      </Group>
+      <Group gap="xs" component="ol" p={0} m={0} data-testid="waves" style={{ listStyle: 'none' }}>
+        {plan.waves.map((share, index) => (
+          <Text
+            key={share}
+            component="li"
+            size="sm"
+            fw={index === wave ? 700 : 400}
+            c={index > wave ? 'dimmed' : undefined}
+            aria-current={index === wave ? 'step' : undefined}
+          >
+            {index > 0 && '→ '}
+            Wave {index + 1}: {share} %
+          </Text>
+        ))}
+      </Group>
+      {halted && (
+        <Alert color="red" title="Halted" data-testid="halt">
+          {halted} Every agent goes back to {from === null ? 'having no such policy' : `version ${from}`}.
+        </Alert>
+      )}
+    </Stack>
+  );
+}
+
+type Action = 'pause' | 'resume' | 'advance' | 'halt';
+
+function Controls({ org, policy, rollout }: RolloutProps & { readonly rollout: RolloutView }) {
+  const control = usePolicyWrite<Action>(org, (action) => ['POST', `/${policy.id}/rollout`, { action }]);
+  const { state, wave, plan } = rollout;
+  if (state !== 'running' && state !== 'paused') return null;
+  const button = (action: Action, label: string, color?: string) => (
+    <Button
+      variant={color ? 'light' : 'default'}
+      color={color}
+      loading={control.isPending && control.variables === action}
+      onClick={() => control.mutate(action)}
+    >
+      {label}
+    </Button>
+  );
+  return (
+    <>
+      <Group>
+        {state === 'running' ? button('pause', 'Pause') : button('resume', 'Resume')}
+        {wave < plan.waves.length - 1 && button('advance', 'Next wave now')}
+        {button('halt', 'Halt and put everybody back', 'red')}
+      </Group>
+      {control.isError && <Failure error={control.error} title="The rollout did not change" />}
+    </>
+  );
+}
+
+function Agents({ org, policy, rollout }: RolloutProps & { readonly rollout: RolloutView }) {
+  const [step, setStep] = useState<Step | null>(null);
+  const moving = rollout.state === 'running' || rollout.state === 'paused';
+  const query = useInfiniteQuery({
+    ...agentPoliciesQuery(org, { policy: policy.id }, 200),
+    refetchInterval: moving ? LOOK_AGAIN_MS : false,
+  });
+  if (query.isPending) return <Loader />;
+  if (query.isError) return <Failure error={query.error} title="The agents could not be read" />;
+  const agents = query.data.pages.flatMap(({ items }) => items);
+  const counts = countSteps(agents, policy.id, rollout);
+  const shown = step ? agents.filter((agent) => stepOf(agent, policy.id, rollout) === step) : agents;
+  return (
+    <Stack gap="sm">
+      <Title order={2} size="h5">
+        {query.hasNextPage ? `The first ${agents.length} of its agents` : `Its agents: ${agents.length}`}
+      </Title>
+      <Progress.Root size="lg" aria-label="How far it has come">
+        {STEPS.filter((one) => counts[one] > 0).map((one) => (
+          <Progress.Section
+            key={one}
+            value={(100 * counts[one]) / agents.length}
+            color={COLOURS[one]}
+            aria-label={`${counts[one]} ${one}`}
+          />
+        ))}
+      </Progress.Root>
+      <Group gap="lg" data-testid="progress">
+        {STEPS.map((one) => (
+          <Anchor
+            key={one}
+            component="button"
+            type="button"
+            size="sm"
+            data-step={one}
+            data-count={counts[one]}
+            aria-pressed={step === one}
+            fw={step === one ? 700 : undefined}
+            c={one === 'rejected' && counts.rejected > 0 ? 'red' : undefined}
+            onClick={() => setStep(step === one ? null : one)}
+          >
+            <strong>{counts[one]}</strong> {one === 'waiting' ? 'waiting for their wave' : one}
+          </Anchor>
+        ))}
+      </Group>
+      {shown.length > 0 && <AgentPoliciesTable org={org} rows={shown} />}
+      {shown.length === 0 && (
+        <Text size="sm" c="dimmed">
+          {step ? 'No agent is there.' : 'No agent is meant to have this policy.'}
+        </Text>
+      )}
+      <More query={query} />
+    </Stack>
+  );
+}
