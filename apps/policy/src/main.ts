@@ -1,24 +1,32 @@
+import 'reflect-metadata';
 import { openEventStore } from '@keyfleet/event-store/open';
+import { GuardedNatsServer } from '@keyfleet/messaging';
 import {
   createLogger,
   createMetrics,
   createShutdown,
   loadConfig,
+  nestLogger,
   startOperations,
   systemClock,
 } from '@keyfleet/platform';
 import { closeSql, createSql } from '@keyfleet/postgres';
+import { waitForMigrations } from '@keyfleet/read-store';
 import {
   BrokerMetrics,
   certificateMetrics,
   clockMetrics,
+  handledCommands,
   poolMetrics,
   redisMetrics,
   storeMetrics,
 } from '@keyfleet/telemetry';
 import { startTracing } from '@keyfleet/telemetry/tracing';
-import { connectBroker } from './broker.js';
+import { NestFactory } from '@nestjs/core';
+import { brokerOptions, connectBroker } from './broker.js';
 import { type PolicyConfig, policyConfig } from './config.js';
+import { POLICY_SETS } from './migration-sets.js';
+import { PolicyModule, type PolicyParts } from './policy.module.js';
 import { admitQueue, openQueue } from './queue.js';
 
 const SERVICE = { service: 'policy', version: '0.1.0' };
@@ -32,7 +40,7 @@ await start(config).catch((err: unknown) => {
   return shutdown.begin('start failed', 1);
 });
 
-/** Connects to everything this service works with and says whether it is there. It answers no command yet. */
+/** Connects to everything this service works with, says whether it is there, and answers commands. */
 async function start({
   database,
   eventStore,
@@ -51,10 +59,11 @@ async function start({
   shutdown.onShutdown('operations', () => operations.close());
   let phase: string | undefined = 'connecting';
   operations.addCheck('started', () => phase);
-  const sql = createSql({ url: database.workerUrl, applicationName: 'keyfleet-policy', max: 2 });
+  const sql = createSql({ url: database.workerUrl, applicationName: 'keyfleet-policy', max: 8 });
   shutdown.onShutdown('database', () => closeSql(sql));
   operations.addCheck('database', () => sql`select 1`.then(() => undefined));
   poolMetrics(metrics, [sql]);
+  await waitForMigrations({ sql, sets: POLICY_SETS, signal: shutdown.signal });
   const store = await openEventStore({
     ...eventStore,
     databaseUrl: database.storeUrl,
@@ -73,7 +82,25 @@ async function start({
   shutdown.onShutdown('broker', () => broker.close());
   brokerMetrics.follow(broker, 'policy');
   operations.addCheck('broker', () => broker.flush());
+  const strategy = new GuardedNatsServer({
+    service: 'policy',
+    broker: brokerOptions(nats, 'policy commands'),
+    onDropped: brokerMetrics.onDropped,
+  });
+  await answerCommands(strategy, {
+    ...{ sql, store, clock: systemClock, onHandled: handledCommands(metrics) },
+    onError: (err, subject) => logger.error({ err, subject }, 'A command failed in a way of its own'),
+  });
   phase = undefined;
   shutdown.onShutdown('readiness', () => operations.setDraining());
   logger.info({ operationsUrl: operations.url }, 'Policy is ready');
+}
+
+async function answerCommands(strategy: GuardedNatsServer, parts: PolicyParts): Promise<void> {
+  const app = await NestFactory.createMicroservice(PolicyModule.with(parts), {
+    strategy,
+    logger: nestLogger(logger),
+  });
+  await app.listen();
+  shutdown.onShutdown('commands', () => app.close());
 }

@@ -1,7 +1,6 @@
 import { freePort } from '@keyfleet/embedded';
-import { eventStoreMigrations } from '@keyfleet/event-store/postgres';
 import { serviceSettings, TestBroker } from '@keyfleet/messaging/testing';
-import { type MigrationSet, migrate } from '@keyfleet/read-store';
+import { migrate } from '@keyfleet/read-store';
 import {
   createTestDatabase,
   type ServiceProcess,
@@ -11,11 +10,7 @@ import {
   waitFor,
 } from '@keyfleet/testing';
 import { Redis } from 'ioredis';
-
-const storeMigrations = eventStoreMigrations.map(({ name, up }) => ({
-  name,
-  up: (tx: unknown) => up(tx as never),
-}));
+import { SETS } from './testing/stage.js';
 
 let database: TestDatabase;
 let broker: TestBroker;
@@ -23,8 +18,7 @@ let redis: Awaited<ReturnType<typeof testRedis>>;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  const sets = [{ owner: 'event-store', migrations: storeMigrations }] as MigrationSet[];
-  await migrate({ ownerUrl: database.url, sets });
+  await migrate({ ownerUrl: database.url, sets: SETS });
   [broker, redis] = await Promise.all([TestBroker.start(), testRedis()]);
 }, 90_000);
 

@@ -2,7 +2,11 @@ import { readFileSync } from 'node:fs';
 import { analyticsMigrations } from '@keyfleet/analytics/read-model';
 import { secret } from '@keyfleet/contracts';
 import { createLogger, loadConfig } from '@keyfleet/platform';
-import { policyDistributionMigrations, policyMigrations } from '@keyfleet/policy/read-model';
+import {
+  policyDistributionMigrations,
+  policyMigrations,
+  policyNamesMigrations,
+} from '@keyfleet/policy/read-model';
 import { MigrationDivergedError, migrate } from '@keyfleet/read-store';
 import { z } from 'zod';
 import { REGISTRY_MIGRATIONS } from './database/migration-sets.js';
@@ -47,7 +51,13 @@ try {
     });
   const applied = await migrate({
     ownerUrl: database.ownerUrl,
-    sets: [...REGISTRY_MIGRATIONS, analyticsMigrations, policyMigrations, policyDistributionMigrations],
+    sets: [
+      ...REGISTRY_MIGRATIONS,
+      analyticsMigrations,
+      policyMigrations,
+      policyDistributionMigrations,
+      policyNamesMigrations,
+    ],
     upTo: database.upToFile
       ? appliedMigrations.parse(JSON.parse(readFileSync(database.upToFile, 'utf8')))
       : undefined,

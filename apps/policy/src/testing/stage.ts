@@ -2,21 +2,16 @@ import { join } from 'node:path';
 import type { Permission } from '@keyfleet/contracts';
 import type { CommandContract, CommandMeta } from '@keyfleet/contracts/messages';
 import { createPostgresEventStore, eventStoreMigrations } from '@keyfleet/event-store/postgres';
-import { identityMigrations } from '@keyfleet/identity/read-model';
 import { type CommandClient, createCommandClient, GuardedNatsServer } from '@keyfleet/messaging';
 import { TestBroker } from '@keyfleet/messaging/testing';
 import { newId, systemClock } from '@keyfleet/platform';
-import {
-  policiesProjection,
-  policyDistributionMigrations,
-  policyMigrations,
-  policyNamesMigrations,
-} from '@keyfleet/policy/read-model';
+import { policiesProjection } from '@keyfleet/policy/read-model';
 import { closeSql, createSql } from '@keyfleet/postgres';
-import { hostProjections, type MigrationSet, migrate, projectionsMigrations } from '@keyfleet/read-store';
+import { hostProjections, type MigrationSet, migrate } from '@keyfleet/read-store';
 import { createTestDatabase } from '@keyfleet/testing';
 import { NestFactory } from '@nestjs/core';
 import type { z } from 'zod';
+import { POLICY_SETS } from '../migration-sets.js';
 import { PolicyModule } from '../policy.module.js';
 
 /** Threads read the sources as they are. */
@@ -26,12 +21,8 @@ const storeMigrations = eventStoreMigrations.map(({ name, up }) => ({
   name,
   up: (tx: unknown) => up(tx as never),
 }));
-const SETS = [
-  { owner: 'event-store', migrations: storeMigrations },
-  { owner: 'projections', migrations: projectionsMigrations },
-  identityMigrations,
-  ...[policyMigrations, policyDistributionMigrations, policyNamesMigrations],
-] as MigrationSet[];
+/** All that the commands of this service need. */
+export const SETS = [{ owner: 'event-store', migrations: storeMigrations }, ...POLICY_SETS] as MigrationSet[];
 
 /** The commands of the policy service on a real broker and a real PostgreSQL, asked as the gateway asks them. */
 export async function createStage() {

@@ -1,0 +1,53 @@
+import { type HandlerParts, load } from '@keyfleet/command-handling';
+import { type PolicyTarget, parseSelector } from '@keyfleet/contracts';
+import { canonicalJson, sha256Hex } from '@keyfleet/crypto';
+import { isKeyfleetError, KeyfleetError } from '@keyfleet/kernel';
+import { agentStream, group, groupStream } from '@keyfleet/registry/domain';
+
+/** From the target itself, so that the same target twice is one assignment. */
+export function assignmentIdOf(target: PolicyTarget): string {
+  if (target.kind === 'organisation') return 'organisation';
+  return `${target.kind}-${sha256Hex(canonicalJson(target)).slice(0, 24)}`;
+}
+
+/** Throws `request.invalid` where the selector cannot be read or what it names is not of this organisation. */
+export async function checkTarget(
+  store: HandlerParts['store'],
+  orgId: string,
+  target: PolicyTarget,
+): Promise<void> {
+  switch (target.kind) {
+    case 'organisation':
+      return;
+    case 'selector':
+      return checkSelector(target.selector);
+    case 'group': {
+      const found = await load(store, group, groupStream(target.groupId));
+      if (found.orgId !== orgId || found.state.status !== 'defined')
+        throw invalid('/target/groupId', 'There is no such group.');
+      return;
+    }
+    case 'agent': {
+      const [first] = await store.readStream(agentStream(target.agentId), { limit: 1 });
+      if (first?.metadata.orgId !== orgId) throw invalid('/target/agentId', 'There is no such agent.');
+      return;
+    }
+    default:
+      return target satisfies never;
+  }
+}
+
+/** The same grammar as a list's filter, but it came in the body. */
+function checkSelector(selector: string): void {
+  try {
+    parseSelector(selector);
+  } catch (error) {
+    if (!isKeyfleetError(error, 'filter.invalid')) throw error;
+    const errors = error.details.errors?.map(({ message }) => ({ pointer: '/target/selector', message }));
+    throw new KeyfleetError('request.invalid', { detail: error.details.detail, errors });
+  }
+}
+
+function invalid(pointer: string, message: string): KeyfleetError {
+  return new KeyfleetError('request.invalid', { errors: [{ pointer, message }] });
+}
