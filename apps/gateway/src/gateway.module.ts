@@ -17,6 +17,8 @@ import { FleetSubscription } from './graphql/fleet.subscription.js';
 import { graphQL } from './graphql/graphql.module.js';
 import { JsonObject } from './graphql/json.scalar.js';
 import { OrgResolver } from './graphql/org.resolver.js';
+import { PolicyMutations } from './graphql/policy.mutations.js';
+import { PolicyResolver } from './graphql/policy.resolver.js';
 import { GroupsController } from './groups/groups.controller.js';
 import { FreshReads } from './http/fresh-reads.guard.js';
 import type { Logger } from './http/logger.js';
@@ -74,7 +76,9 @@ export class GatewayModule {
         { provide: APP_GUARD, useClass: FreshReads },
         JsonObject,
         OrgResolver,
+        PolicyResolver,
         FleetMutations,
+        PolicyMutations,
         FleetSubscription,
       ],
     };

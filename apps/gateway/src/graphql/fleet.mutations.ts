@@ -1,14 +1,14 @@
 import * as messages from '@keyfleet/contracts/messages';
 import { Inject } from '@nestjs/common';
-import { Args, Context, Field, ID, InputType, Int, Mutation, ObjectType, Resolver } from '@nestjs/graphql';
-import type { z } from 'zod';
+import { Args, Context, Field, ID, InputType, Int, Mutation, Resolver } from '@nestjs/graphql';
 import { CurrentActor, CurrentOrg, Requires } from '../access/access.decorator.js';
 import type { Actor, OrgAccess } from '../access/actor.js';
 import type { GraphQLContext } from '../access/request.js';
 import { commandMetaOf } from '../commands/meta.js';
 import { COMMANDS, type Commands } from '../commands/registry-commands.js';
-import { refusal } from '../http/validation.js';
+import { ChangedObject, change, parse } from './change.js';
 import { JsonObject } from './json.scalar.js';
+import { withoutNulls } from './page-args.js';
 import { IssuedEnrolmentTokenObject } from './types.js';
 
 @InputType()
@@ -24,16 +24,6 @@ class DefineGroupInput {
   @Field() name!: string;
   @Field() selector!: string;
   @Field(() => Int, { nullable: true }) offlineAfterSeconds?: number;
-}
-
-@ObjectType('Changed')
-class ChangedObject {
-  @Field(() => ID) id!: string;
-  @Field(() => String, {
-    nullable: true,
-    description: 'Send it as Keyfleet-Position to read your own write.',
-  })
-  position!: string | null;
 }
 
 /** The same commands as REST, on the same services. */
@@ -73,7 +63,12 @@ export class FleetMutations {
     @CurrentOrg() org: OrgAccess,
     @Context() context: GraphQLContext,
   ) {
-    return this.#change(messages.revokeEnrolmentToken, { tokenId: id }, { id, actor, org, context });
+    return change(
+      this.#commands,
+      messages.revokeEnrolmentToken,
+      { tokenId: id },
+      { id, actor, org, context },
+    );
   }
 
   @Mutation(() => ChangedObject)
@@ -85,7 +80,7 @@ export class FleetMutations {
     @CurrentOrg() org: OrgAccess,
     @Context() context: GraphQLContext,
   ) {
-    return this.#change(messages.revokeAgent, { agentId: id }, { id, actor, org, context });
+    return change(this.#commands, messages.revokeAgent, { agentId: id }, { id, actor, org, context });
   }
 
   @Mutation(() => ChangedObject)
@@ -98,7 +93,7 @@ export class FleetMutations {
     @CurrentOrg() org: OrgAccess,
     @Context() context: GraphQLContext,
   ) {
-    return this.#change(messages.labelAgent, { agentId: id, labels }, { id, actor, org, context });
+    return change(this.#commands, messages.labelAgent, { agentId: id, labels }, { id, actor, org, context });
   }
 
   @Mutation(() => ChangedObject)
@@ -131,37 +126,6 @@ export class FleetMutations {
     @CurrentOrg() org: OrgAccess,
     @Context() context: GraphQLContext,
   ) {
-    return this.#change(messages.removeGroup, { groupId: id }, { id, actor, org, context });
+    return change(this.#commands, messages.removeGroup, { groupId: id }, { id, actor, org, context });
   }
-
-  async #change<Request extends z.ZodType, Reply extends z.ZodType>(
-    contract: messages.CommandContract<Request, Reply>,
-    input: unknown,
-    where: { id: string; actor: Actor; org: OrgAccess; context: GraphQLContext },
-  ): Promise<ChangedObject> {
-    const data = parse(contract, input);
-    const meta = commandMetaOf(where.context.req, {
-      actor: where.actor,
-      orgId: where.org.id,
-      operation: `${contract.subject} ${where.id}`,
-      body: data,
-    });
-    const answer = await this.#commands.send(contract, data, meta);
-    return { id: where.id, position: answer.position ?? null };
-  }
-}
-
-function parse<Request extends z.ZodType>(
-  contract: { readonly request: Request },
-  input: unknown,
-): z.input<Request> {
-  const parsed = contract.request.safeParse(input);
-  if (!parsed.success) throw refusal(parsed.error.issues);
-  return parsed.data as z.input<Request>;
-}
-
-function withoutNulls(input: object): object {
-  return Object.fromEntries(
-    Object.entries(input).filter(([, value]) => value !== null && value !== undefined),
-  );
 }

@@ -1,4 +1,4 @@
-import { eventsQuery, listQuery } from '@keyfleet/contracts/http';
+import { eventsQuery } from '@keyfleet/contracts/http';
 import { isId } from '@keyfleet/kernel';
 import { Inject } from '@nestjs/common';
 import {
@@ -6,21 +6,19 @@ import {
   ArgsType,
   Field,
   ID,
-  Int,
   ObjectType,
   Parent,
   Query,
   ResolveField,
   Resolver,
 } from '@nestjs/graphql';
-import type { z } from 'zod';
 import { CurrentActor, CurrentOrg, Requires, SignedIn } from '../access/access.decorator.js';
 import type { Actor, OrgAccess } from '../access/actor.js';
 import { Authenticator } from '../access/authenticator.js';
 import { ORG_ACCESS, type WithOrgAccess } from '../access/request.js';
-import { refusal } from '../http/validation.js';
-import { FLEET_READS, type FleetReads, type ListArgs } from '../reads/fleet-reads.js';
+import { FLEET_READS, type FleetReads } from '../reads/fleet-reads.js';
 import { Connection, toConnection } from './connection.js';
+import { checked, listArgs, PageArgs, perItem } from './page-args.js';
 import {
   AgentCountsObject,
   AgentObject,
@@ -35,26 +33,11 @@ const GroupConnection = Connection('Group', GroupObject);
 const EnrolmentTokenConnection = Connection('EnrolmentToken', EnrolmentTokenObject);
 const EventConnection = Connection('Event', EventObject);
 
-/** A list costs its page size times what one item costs. */
-const perItem = ({ args, childComplexity }: { args: Record<string, unknown>; childComplexity: number }) =>
-  5 + (typeof args['first'] === 'number' ? args['first'] : 50) * Math.max(1, childComplexity / 5);
-
 @ObjectType('Organisation')
 export class OrgObject {
   @Field(() => ID) id!: string;
   @Field() slug!: string;
   @Field() name!: string;
-}
-
-@ArgsType()
-class PageArgs {
-  @Field(() => Int, { nullable: true, description: 'Page size, 1 to 200; 50 by default.' }) first?: number;
-  @Field(() => String, { nullable: true }) after?: string;
-  @Field(() => String, {
-    nullable: true,
-    description: 'For example: state = offline AND labels.env = "prod"',
-  })
-  filter?: string;
 }
 
 @ArgsType()
@@ -148,16 +131,4 @@ export class OrgResolver {
 /** The checked organisation travels down on the object itself, under a symbol no query can reach. */
 function withAccess(actor: Actor, org: OrgAccess): OrgObject & WithOrgAccess {
   return { id: org.id, slug: org.slug, name: org.name, [ORG_ACCESS]: { actor, org } };
-}
-
-function listArgs({ first: limit, after: cursor, filter }: PageArgs): ListArgs {
-  return checked(listQuery, { limit, cursor, filter });
-}
-
-/** The schema that REST uses; what was not said, or said to be null, is absent. */
-function checked<S extends z.ZodType>(schema: S, args: object): z.output<S> {
-  const given = Object.entries(args).filter(([, value]) => value !== null && value !== undefined);
-  const parsed = schema.safeParse(Object.fromEntries(given));
-  if (!parsed.success) throw refusal(parsed.error.issues);
-  return parsed.data;
 }

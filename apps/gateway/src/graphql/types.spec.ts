@@ -1,4 +1,5 @@
 import type {
+  AgentPolicyView,
   AgentState,
   AgentView,
   currentUser,
@@ -6,8 +7,12 @@ import type {
   EventView,
   enrolmentTokenIssued,
   GroupView,
+  PolicySummary,
+  PolicyTargetPreview,
+  PolicyView,
 } from '@keyfleet/contracts/http';
 import type { z } from 'zod';
+import type * as policies from './policy.types.js';
 import type * as output from './types.js';
 
 /** Compiles only where each is assignable to the other: no field more, none less, none of another type. */
@@ -28,6 +33,13 @@ describe('GraphQL output classes', () => {
       same<Same<output.EnrolmentTokenObject, EnrolmentTokenView>>(),
       same<Same<keyof output.EnrolmentTokenObject, keyof EnrolmentTokenView>>(),
       same<Same<output.IssuedEnrolmentTokenObject, z.infer<typeof enrolmentTokenIssued>>>(),
+      same<Same<policies.PolicySummaryObject, PolicySummary>>(),
+      same<Same<keyof policies.PolicySummaryObject, keyof PolicySummary>>(),
+      same<Same<policies.PolicyObject, PolicyView>>(),
+      same<Same<keyof policies.PolicyObject, keyof PolicyView>>(),
+      same<Same<policies.AgentPolicyObject, AgentPolicyView>>(),
+      same<Same<keyof policies.AgentPolicyObject, keyof AgentPolicyView>>(),
+      same<Same<policies.PolicyTargetPreviewObject, PolicyTargetPreview>>(),
       same<Same<keyof output.UserObject, keyof z.infer<typeof currentUser>>>(),
     ]).not.toContain(false);
   });

@@ -215,3 +215,80 @@ describe('policies over REST', () => {
       expect([path, (await ask('GET', path, { org: FOREIGN_ORG.slug })).statusCode]).toEqual([path, 404]);
   });
 });
+
+describe('policies over GraphQL', () => {
+  const graphql = async (query: string, variables: object = {}, session = SESSION) => {
+    const payload = { query, variables };
+    const cookies = { keyfleet_session: session };
+    const answer = await gateway.app.inject({ method: 'POST', url: '/api/graphql', payload, cookies });
+    return answer.json();
+  };
+  const variables = { org: ORG.slug, id: POLICY.id };
+
+  it('are answered from the same reads', async () => {
+    const { data } = await graphql(
+      `query ($org: String!, $id: ID!) { org(slug: $org) {
+        policies(first: 5) { edges { node { id name state rollout hasDraft } } }
+        policy(id: $id) { published { version document } draft { draft review { state } } assignmentList { target }
+          rolloutDetail { state wave plan } }
+        agentPolicies(policy: $id, filter: "state = rejected") { edges { node { agentId reason } } }
+        policyTarget(target: { kind: "organisation" }) { agents items { name } }
+      } }`,
+      variables,
+    );
+    const { id, name, state, rollout, hasDraft, published, rolloutDetail } = POLICY;
+    expect(data.org).toMatchObject({
+      policies: { edges: [{ node: { id, name, state, rollout, hasDraft } }] },
+      policy: { published: { version: 1, document: published?.document }, draft: { draft: 2, review: null } },
+      agentPolicies: { edges: [] },
+      policyTarget: { agents: 1, items: [{ name: AGENT.name }] },
+    });
+    expect(data.org.policy.rolloutDetail.plan).toEqual(rolloutDetail?.plan);
+    const absent = await graphql(
+      'query ($org: String!) { org(slug: $org) { policy(id: "pol_x") { id } } }',
+      variables,
+    );
+    expect(absent.data.org.policy).toBeNull();
+  });
+
+  it.each([
+    ['draftPolicy(org: $org, input: { name: "A", text: "x" }) { position }', 'draft'],
+    ['draftPolicy(org: $org, input: { id: $id, name: "A", text: "x" }) { position }', 'draft'],
+    ['discardPolicyDraft(org: $org, id: $id) { position }', 'discard-draft'],
+    ['requestPolicyReview(org: $org, id: $id) { position }', 'request-review'],
+    [
+      `reviewPolicy(org: $org, id: $id, input: { hash: "${hash}", verdict: "rejected" }) { position }`,
+      'review',
+    ],
+    ['publishPolicy(org: $org, id: $id, input: { restore: 2 }) { position }', 'publish'],
+    ['publishPolicy(org: $org, id: $id) { position }', 'publish'],
+    ['retirePolicy(org: $org, id: $id) { position }', 'retire'],
+    ['assignPolicy(org: $org, id: $id, target: { kind: "organisation" }) { position }', 'assign'],
+    ['unassignPolicy(org: $org, id: $id, assignmentId: "all") { position }', 'unassign'],
+    ['controlRollout(org: $org, id: $id, action: "halt") { position }', 'control-rollout'],
+  ])('%s is the same command as over REST', async (field, command) => {
+    const asked = `mutation ($org: String!${field.includes('$id') ? ', $id: ID!' : ''}) { ${field} }`;
+    await graphql(asked, variables);
+    const sent = gateway.sent.at(-1);
+    expect(sent).toMatchObject({
+      subject: `kf.svc.policy.${command}`,
+      meta: { orgId: ORG.id, actor: OWNER },
+    });
+    const refused = await graphql(asked, variables, VIEWER_SESSION);
+    expect(refused.errors[0].extensions.code).toBe('auth.forbidden');
+    expect(gateway.sent.at(-1)).toBe(sent);
+  });
+
+  it('refuse what the contract refuses, before any service is asked', async () => {
+    const before = gateway.sent.length;
+    for (const field of [
+      'controlRollout(org: $org, id: $id, action: "stop") { id }',
+      'assignPolicy(org: $org, id: $id, target: { kind: "everybody" }) { id }',
+      'draftPolicy(org: $org, input: { id: $id, name: "A" }) { id }',
+    ]) {
+      const { errors } = await graphql(`mutation ($org: String!, $id: ID!) { ${field} }`, variables);
+      expect([field, errors[0].extensions.code]).toEqual([field, 'request.invalid']);
+    }
+    expect(gateway.sent.length).toBe(before);
+  });
+});

@@ -62,40 +62,51 @@ interface Given {
   readonly bypassedUntil?: string;
 }
 
-async function agent(name: string, given: Given = {}): Promise<string> {
-  const {
-    org = ORG,
-    labels = {},
-    revoked = false,
-    state = 'online',
-    desired,
-    beat,
-    applied,
-    rejected,
-  } = given;
-  const id = deriveId('agt', name);
-  const at = '2026-01-01T00:00:00Z';
+async function agent(name: string, given: Given = {}): Promise<void> {
+  const row = { org: ORG, labels: {}, state: 'online', id: deriveId('agt', name), name, ...given } as const;
+  await enrolled(row);
+  await beaten(row);
+  await wanted(row);
+  await reported(row);
+}
+
+type Row = Given & { readonly org: string; readonly id: string; readonly name: string };
+const AT = '2026-01-01T00:00:00Z';
+
+async function enrolled({ org, id, name, labels, revoked }: Row): Promise<void> {
   await worker`
     insert into registry.agents_v1 (org_id, agent_id, name, nkey, labels, version, enrolled_at, certificate_expires_at,
       credentials_end_at, revoked_at, last_event_type, last_event_at, last_event_recorded_at, revision)
-    values (${org}, ${id}, ${name}, 'U', ${JSON.stringify(labels)}::text::jsonb, '1.0.0', ${at}, ${at}, ${at},
-      ${revoked ? at : null}, 'AgentEnrolled', ${at}, ${at}, 0)`;
+    values (${org}, ${id}, ${name}, 'U', ${JSON.stringify(labels)}::text::jsonb, '1.0.0', ${AT}, ${AT}, ${AT},
+      ${revoked ? AT : null}, 'AgentEnrolled', ${AT}, ${AT}, 0)`;
+}
+
+async function beaten({ org, id, state, beat }: Row): Promise<void> {
+  const [version, hash] = beat ?? NOTHING;
   await worker`
     insert into registry.agent_last_seen (agent_id, org_id, state, seen_at, policy_version, policy_hash)
-    values (${id}, ${org}, ${state}, '2026-01-01T12:00:00Z', ${beat?.[0] ?? null}, ${beat?.[1] ?? null})`;
-  if (desired !== undefined)
-    await worker`
-      insert into policy.desired (agent_id, org_id, version, hash, bytes, policies, since)
-      values (${id}, ${org}, ${desired}, ${NEW_BUNDLE}, 1,
-        ${JSON.stringify([{ policyId: POLICY, version: 3 }])}::text::jsonb, '2026-01-01T11:00:00Z')`;
+    values (${id}, ${org}, ${state as string}, '2026-01-01T12:00:00Z', ${version}, ${hash})`;
+}
+
+async function wanted({ org, id, desired }: Row): Promise<void> {
+  if (desired === undefined) return;
+  const policies = JSON.stringify([{ policyId: POLICY, version: 3 }]);
+  await worker`
+    insert into policy.desired (agent_id, org_id, version, hash, bytes, policies, since)
+    values (${id}, ${org}, ${desired}, ${NEW_BUNDLE}, 1, ${policies}::text::jsonb, '2026-01-01T11:00:00Z')`;
+}
+
+async function reported({ org, id, ...said }: Row): Promise<void> {
+  const { applied = NOTHING, rejected = NOTHING, bypassedUntil = null } = said;
+  const hour = applied[2] === null ? null : `2026-01-01T${applied[2]}:00:00Z`;
   await worker`
     insert into policy.agent_reports_v1 (agent_id, org_id, applied_version, applied_hash, applied_at, rejected_version,
       rejected_hash, rejected_code, bypassed_until, traffic_version, requests, denied, epoch, seq)
-    values (${id}, ${org}, ${applied?.[0] ?? null}, ${applied?.[1] ?? null},
-      ${applied ? `2026-01-01T${applied[2]}:00:00Z` : null}, ${rejected?.[0] ?? null}, ${rejected?.[1] ?? null},
-      ${rejected?.[2] ?? null}, ${given.bypassedUntil ?? null}, 0, 0, 0, 1, 1)`;
-  return id;
+    values (${id}, ${org}, ${applied[0]}, ${applied[1]}, ${hour}, ${rejected[0]}, ${rejected[1]}, ${rejected[2]},
+      ${bypassedUntil}, 0, 0, 0, 1, 1)`;
 }
+
+const NOTHING = [null, null, null] as const;
 
 const list = (given: Partial<Parameters<PolicyReads['agentPolicies']>[1]> = {}) =>
   reads.agentPolicies(ORG, { limit: 50, ...given });
