@@ -31,7 +31,7 @@ const STATE: RawBuilder<AgentPolicyView['state']> = sql`case
 
 const REASON: RawBuilder<string | null> = sql`case
   when w.agent_id is null then null
-  when ${HAS_IT} then case when ${SET_ASIDE} then 'bypassed' end
+  when ${HAS_IT} then case when ${SET_ASIDE} then 'set-aside' end
   when ${REFUSED_IT} then r.rejected_code
   when ${AWAY} then 'offline'
   else 'not-yet' end`;

@@ -141,7 +141,7 @@ describe('what agents should decide by, and what they do', () => {
       'refused-before': ['pending', 'not-yet'],
       away: ['offline', 'offline'],
       'never-seen': ['offline', 'offline'],
-      'set-aside': ['pending', 'bypassed'],
+      'set-aside': ['pending', 'set-aside'],
       'was-set-aside': ['converged', null],
     });
   });

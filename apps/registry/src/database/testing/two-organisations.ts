@@ -97,6 +97,8 @@ const PARTICULAR: Readonly<Record<string, (row: number) => string | null>> = {
   sha256: (row) => String(row).repeat(64),
   stream: (row) => `journal-${textOf('agent_id', row)}.1`,
   epoch: () => '1',
+  assignments: () => '[]',
+  quarters: () => '[]',
 };
 
 function valueOf({ name, type, required }: Column, row: number): string | null {
