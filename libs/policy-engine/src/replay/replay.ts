@@ -27,12 +27,15 @@ export class Replay {
    * that is, where two conditions hang on the same unknown thing; never the other way round.
    */
   answer(recorded: RecordedRequest): Answer {
-    const parts = Array.from(this.#candidates(recorded), (candidate) => this.#part(candidate, recorded));
-    if (parts.some(({ denies, must }) => denies && must)) return 'denied';
-    const allowing = parts.filter(({ denies, may }) => !denies && may);
-    if (allowing.length === 0) return 'denied';
-    const mayBeDenied = parts.some(({ denies, may }) => denies && may);
-    return allowing.some(({ must }) => must) && !mayBeDenied ? 'allowed' : 'not-decidable';
+    let [mayAllow, mustAllow, mayDeny] = [false, false, false];
+    for (const candidate of this.#candidates(recorded)) {
+      const { denies, may, must } = this.#part(candidate, recorded);
+      if (denies && must) return 'denied';
+      if (denies) mayDeny ||= may;
+      else [mayAllow, mustAllow] = [mayAllow || may, mustAllow || must];
+    }
+    if (!mayAllow) return 'denied';
+    return mustAllow && !mayDeny ? 'allowed' : 'not-decidable';
   }
 
   /** Whether a statement may have had its say, and whether it must have. */
