@@ -16,6 +16,7 @@ export { type Simulator, type SimulatorOptions, startSimulator } from './simulat
 export type {
   AgentChoice,
   SimulatedAgent,
+  SimulatedRequest,
   SimulatorAnswer,
   SimulatorCommand,
   SimulatorReport,

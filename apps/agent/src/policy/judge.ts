@@ -43,9 +43,16 @@ export function judgeManifest(manifest: PolicyManifest, identity: PolicyIdentity
   return manifest.bytes > MAX_BUNDLE_BYTES ? 'too-large' : undefined;
 }
 
+/** Judged when it comes and when it is applied: the same object has the same signature. */
+const genuine = new WeakSet<PolicyManifest>();
+
 function isSigned(manifest: PolicyManifest): boolean {
+  if (genuine.has(manifest)) return true;
   try {
-    return verifyNkeySignature(publicKeyOf(manifest.key), manifestSigningInput(manifest), manifest.signature);
+    const { key, signature } = manifest;
+    if (!verifyNkeySignature(publicKeyOf(key), manifestSigningInput(manifest), signature)) return false;
+    genuine.add(manifest);
+    return true;
   } catch {
     return false;
   }

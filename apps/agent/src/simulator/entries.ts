@@ -22,19 +22,32 @@ const MIX: readonly { readonly share: number; readonly make: (some: Some) => Bod
   { share: 0.01, make: () => ({ type: 'HealthChanged', data: { storage: 'ok', seal: 'unsealed' } }) },
 ];
 
+type RequestClass = ReturnType<typeof requestClass>;
+
+/** What becomes of a request, and under which policy. */
+export type DecideRequest = (
+  request: RequestClass,
+  at: string,
+) => { readonly outcome: 'allowed' | 'denied'; readonly policyVersion: number | null };
+
 /** Draws of one agent. */
 interface Some {
   readonly at: string;
+  readonly decide: DecideRequest;
   of<T>(items: readonly T[]): T;
   upTo(count: number): number;
   lease(): string;
 }
 
 /** What one agent has to tell, one after the other; the same seed tells the same. */
-export function entrySource(random: () => number): (at: string) => NewEntry {
+export function entrySource(
+  random: () => number,
+  decide: DecideRequest = () => ({ outcome: 'allowed', policyVersion: null }),
+): (at: string) => NewEntry {
   const uuid = seededUuids(random);
   const some = {
     at: '',
+    decide,
     of: <T>(items: readonly T[]) => items[Math.floor(random() * items.length)] as T,
     upTo: (count: number) => 1 + Math.floor(random() * count),
     lease: () => `lease_${uuid()}`,
@@ -69,10 +82,10 @@ function requestClass(some: Some) {
 
 function usage(some: Some): Body {
   const minute = new Date(Math.floor(Date.parse(some.at) / MINUTE_MS) * MINUTE_MS).toISOString();
-  const rows = Array.from({ length: some.upTo(3) }, () => ({
-    ...requestClass(some),
-    ...{ outcome: 'allowed' as const, policyVersion: null, count: some.upTo(500) },
-  }));
+  const rows = Array.from({ length: some.upTo(3) }, () => {
+    const request = requestClass(some);
+    return { ...request, ...some.decide(request, some.at), count: some.upTo(500) };
+  });
   return { type: 'UsageReported', data: { minute, part: 1, rows } };
 }
 

@@ -51,6 +51,12 @@ export class Fleet {
       case 'skew':
         for (const agent of agents) agent.skewMs = command.ms;
         return;
+      case 'refuse':
+        for (const agent of agents) agent.policy.refuses = command.policies;
+        return;
+      case 'ask':
+        for (const agent of agents) agent.policy.question = command.request;
+        return;
       case 'clone':
         return this.#clone(agents);
       case 'journal':
@@ -106,12 +112,13 @@ export class Fleet {
   }
 
   #newAgent(enrolmentTokenFile: string | undefined, labels: Readonly<Record<string, string>>): Agent {
-    const { seed, directory, controlPlaneUrl, pruneAt } = this.#settings;
+    const { seed, directory, controlPlaneUrl, pruneAt, refusePolicies = 0 } = this.#settings;
     const index = this.#agents.length;
     const name = `sim-${seed.toLowerCase().replaceAll(/[^a-z0-9]/g, '')}-${index}`.slice(0, 63);
     const agent = new Agent(
       {
         ...{ index, seed, directory, name, controlPlaneUrl, enrolmentTokenFile, labels, pruneAt },
+        refusesPolicies: seededRandom(seed, index, 'policies')() < refusePolicies,
         pace: this.#pace,
       },
       this.#tally,

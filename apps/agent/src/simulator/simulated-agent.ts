@@ -8,8 +8,10 @@ import type { Pace } from '../link/pace.js';
 import { BrokerLine } from './broker-line.js';
 import { copyOf, type DiskImage, imageOf, putBack } from './disk.js';
 import { entrySource } from './entries.js';
-import { MemoryJournal } from './memory-journal.js';
+import { MemoryJournal, type NewEntry } from './memory-journal.js';
+import { MemoryPolicies } from './memory-policies.js';
 import { seededRandom } from './random.js';
+import { SimulatedPolicy, sharedBytes } from './simulated-policy.js';
 
 export interface AgentOptions {
   readonly index: number;
@@ -23,6 +25,8 @@ export interface AgentOptions {
   readonly pace: Pace;
   /** 200 by default. */
   readonly pruneAt?: number | undefined;
+  /** Takes no policy, whatever it says. */
+  readonly refusesPolicies?: boolean;
 }
 
 /** What is counted over all agents. */
@@ -42,6 +46,8 @@ export class Agent {
   readonly journal: MemoryJournal;
   readonly line: BrokerLine;
   readonly directory: string;
+  readonly policies: MemoryPolicies;
+  readonly policy: SimulatedPolicy;
   /** Why it could not be enrolled, once and for all. */
   refused: string | undefined;
   skewMs = 0;
@@ -52,6 +58,7 @@ export class Agent {
   #ids: Hash | undefined;
   #recorded = 0;
   #link: Link | undefined;
+  #starting: Promise<void> | undefined;
   #image: DiskImage | undefined;
   #killedAt: number | null = null;
   #connectedAt: number | null = null;
@@ -69,7 +76,15 @@ export class Agent {
     this.#options = options;
     this.#reasons = reasons;
     this.#random = seededRandom(seed, index, 'link');
-    this.#next = entrySource(seededRandom(seed, index, 'entries'));
+    this.policies = new MemoryPolicies((events) => this.#append(events), sharedBytes);
+    this.policy = new SimulatedPolicy({
+      memory: this.policies,
+      clock: { now: () => this.#clock().now() },
+      agentId: () => this.journal.owner.agentId || null,
+    });
+    this.policy.refuses = options.refusesPolicies ?? false;
+    const decide = this.policy.decide.bind(this.policy);
+    this.#next = entrySource(seededRandom(seed, index, 'entries'), decide);
   }
 
   get alive(): boolean {
@@ -88,12 +103,21 @@ export class Agent {
   /** The process starts, with a new boot id. */
   async start(): Promise<void> {
     if (this.#link) return;
+    this.#starting ??= this.#begin().finally(() => {
+      this.#starting = undefined;
+    });
+    await this.#starting;
+  }
+
+  async #begin(): Promise<void> {
     const { pace } = this.#options;
+    await this.policy.start(this.directory);
     this.#link = await startLink(this.#host(), { pace, random: this.#random, connect: this.line.connect });
   }
 
   /** The process dies; its disk stays. */
   async kill(): Promise<void> {
+    await this.#starting;
     const link = this.#link;
     if (!link) return;
     this.#link = undefined;
@@ -137,10 +161,14 @@ export class Agent {
     const bodies = Array.from({ length: entries }, (_, n) =>
       this.#next(toTimestamp(Math.floor(now - agoMs + n * step))),
     );
+    this.#append(bodies);
+  }
+
+  #append(bodies: readonly NewEntry[]): void {
     this.journal.append(...bodies);
     this.#ids ??= createHash('sha256');
     for (const { id } of bodies) this.#ids.update(id);
-    this.#recorded += entries;
+    this.#recorded += bodies.length;
   }
 
   report(): Report {
@@ -152,6 +180,7 @@ export class Agent {
       journal: { epoch, seq, acknowledged: this.journal.acknowledged().seq },
       idsHash: (this.#ids ?? createHash('sha256')).copy().digest('hex'),
       ...{ recorded: this.#recorded, killedAt: this.#killedAt, connectedAt: this.#connectedAt },
+      ...this.policy.report(),
     };
   }
 
@@ -178,8 +207,10 @@ export class Agent {
       },
       commands: { rotate: async () => this.record(1), lock: async () => {} },
       health: () => ({ storage: 'ok', seal: 'unsealed', secrets: 12, latency: LATENCY }),
-      onHealthChange: () => () => {},
-      policy: () => null,
+      // Nothing but its policy ever changes about its health.
+      onHealthChange: (listener) => this.policy.keeper.onChange(listener),
+      policy: () => this.policy.keeper.inForce(),
+      policies: this.policy.keeper,
     };
   }
 

@@ -8,10 +8,20 @@ export interface SimulatorSettings {
   readonly directory: string;
   /** Each agent drops its acknowledged entries whenever it has so many; 200 by default. A store that is put back needs them. */
   readonly pruneAt?: number;
+  /** Which share of the agents, drawn by the seed, refuses every policy bundle; none by default. */
+  readonly refusePolicies?: number;
 }
 
 /** A choice of agents: by index (in the order they were added, from 0), or everybody. */
 export type AgentChoice = readonly number[] | 'all';
+
+/** What a simulated agent is asked to decide; its policy is all it decides by. */
+export interface SimulatedRequest {
+  readonly principal: string;
+  readonly groups?: readonly string[];
+  readonly action: string;
+  readonly path: string | null;
+}
 
 /** One request to the simulator, over the IPC channel; each is answered once, by `id`. */
 export type SimulatorCommand =
@@ -49,6 +59,10 @@ export type SimulatorCommand =
       /** How old the oldest of them claims to be: a backlog after weeks. */
       readonly agoMs?: number;
     }
+  /** From now on they refuse every policy bundle as invalid, or take them again (a version refused once stays so). */
+  | { readonly kind: 'refuse'; readonly agents: AgentChoice; readonly policies: boolean }
+  /** What each report answers from now on, by the policy in force at that moment. */
+  | { readonly kind: 'ask'; readonly agents: AgentChoice; readonly request: SimulatedRequest }
   /** Answered when every entry of theirs was acknowledged. */
   | { readonly kind: 'drained'; readonly agents: AgentChoice }
   /** Answered when each is connected. */
@@ -72,6 +86,16 @@ export interface SimulatedAgent {
   /** When it was last killed, silenced or came back, in real milliseconds since the epoch. */
   readonly killedAt: number | null;
   readonly connectedAt: number | null;
+  /** In force: with when it was put in force here, in real milliseconds since the epoch; null after a restart. */
+  readonly policy: {
+    readonly version: number;
+    readonly hash: string;
+    readonly appliedAt: number | null;
+  } | null;
+  /** How many policies it refused, and the last one's code. */
+  readonly policyRefusals: { readonly count: number; readonly last: string | null };
+  /** Its answer to what was asked last; null where nothing was. Without a policy everything is allowed. */
+  readonly verdict: 'allowed' | 'denied' | null;
 }
 
 export interface SimulatorReport {

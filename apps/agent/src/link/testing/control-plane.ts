@@ -9,6 +9,7 @@ import {
   journalBatch,
   type SyncReply,
 } from '@keyfleet/contracts';
+import { VAULT_EVENTS } from '@keyfleet/contracts/events';
 import { type AgentIdentity, enrolRequest, renewRequest } from '@keyfleet/contracts/http';
 import { type AgentCommand, agentSubject, commandSigningInput } from '@keyfleet/contracts/messages';
 import { issueAgentCertificate, newNkeySeed, nkeySigner, readCertificateRequest } from '@keyfleet/crypto';
@@ -18,6 +19,7 @@ import { newId } from '@keyfleet/platform';
 import { temporaryDirectory } from '@keyfleet/testing';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { type Gateway, startGateway } from './gateway.js';
+import { TestPolicies } from './policies.js';
 
 export interface ControlPlaneOptions {
   /** How long credentials live. */
@@ -44,6 +46,7 @@ export class TestControlPlane {
   away = false;
   enrolments = 0;
   readonly #commandKey = nkeySigner(newNkeySeed());
+  readonly policies = new TestPolicies(this.orgId, this.#commandKey);
   readonly #nkeys = new Map<string, { nkey: string; agentId: string }>();
   readonly #options: ControlPlaneOptions;
   broker!: TestBroker;
@@ -134,6 +137,13 @@ export class TestControlPlane {
     };
   }
 
+  /** As if nobody had ever been here: for the next agent. */
+  forget(): void {
+    this.beats.length = 0;
+    this.entries.length = 0;
+    this.policies.forget();
+  }
+
   /** The registry's side of the broker. */
   async listen(): Promise<void> {
     const service = await this.broker.connectService('registry');
@@ -151,6 +161,7 @@ export class TestControlPlane {
       return this.issue(caller.agentId, (json(data) as { csr: string }).csr);
     });
     await service.flush();
+    await this.policies.listen(await this.broker.connectService('policy'));
   }
 
   #sync(agentId: string): SyncReply {
@@ -160,7 +171,7 @@ export class TestControlPlane {
     return {
       ...{ epoch: 1, prev: GENESIS_HASH, rechainFrom: null, reconnectWindowMs: 500 },
       watermark: { seq: last?.seq ?? 0, hash: last?.hash ?? GENESIS_HASH },
-      acceptedEvents: { SecretUpdated: [1] },
+      acceptedEvents: Object.fromEntries(VAULT_EVENTS.map(({ type, v }) => [type, [v]])),
       trustBundle: [this.broker.ca.certificate],
       commandKeys: [this.#commandKey.nkey],
     };
@@ -197,6 +208,7 @@ export class TestControlPlane {
 
   async close(): Promise<void> {
     await this.#service?.close();
+    await this.policies.close();
     await this.gateway.close();
     await this.broker.stop();
   }
