@@ -1,3 +1,4 @@
+import type { PolicyStatement } from '@keyfleet/contracts';
 import type { PolicyView } from '@keyfleet/contracts/http';
 import { Anchor, Loader, Stack, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
@@ -5,36 +6,63 @@ import { Link } from '@tanstack/react-router';
 import { Empty } from '../lists/empty';
 import { Failure } from '../lists/failure';
 import { printStatements } from './draft/document-text';
-import { checkQuery } from './policy-api';
+import { checkQuery, inForce, versionQuery } from './policy-api';
 import { StatementCard } from './statements';
+import { tabOf } from './tabs';
+
+interface CurrentProps {
+  readonly org: string;
+  readonly policy: PolicyView;
+}
 
 /** The version in force, each statement with what it means. */
-export function CurrentTab({ org, policy }: { readonly org: string; readonly policy: PolicyView }) {
-  const { published } = policy;
-  const text = published ? printStatements(published.document.statements, 'yaml') : '';
-  const check = useQuery(checkQuery(org, text, policy.id));
-  if (!published)
-    return (
-      <Empty
-        title="Not published yet"
-        action={
-          <Anchor component={Link} to={`/orgs/${org}/policies/${policy.id}?tab=draft`}>
-            To the draft
-          </Anchor>
-        }
-      >
-        It decides nothing before it is published and assigned.
-      </Empty>
-    );
+export function CurrentTab({ org, policy }: CurrentProps) {
+  const version = inForce(policy);
+  const older = useQuery({
+    ...versionQuery(org, policy.id, version ?? 0),
+    enabled: version !== null && version !== policy.version,
+  });
+  const document = version === policy.version ? policy.published?.document : older.data?.document;
+  if (older.isError) return <Failure error={older.error} title="The version could not be read" />;
+  if (version === null) return <NotInForce org={org} policy={policy} />;
+  if (!document) return <Loader />;
+  return <Statements org={org} policy={policy} version={version} statements={document.statements} />;
+}
+
+function NotInForce({ org, policy }: CurrentProps) {
+  const halted = policy.published !== null;
+  return (
+    <Empty
+      title={halted ? 'Not in force' : 'Not published yet'}
+      action={
+        <Anchor component={Link} to={tabOf(org, policy.id, halted ? 'rollout' : 'draft')}>
+          {halted ? 'To its rollout' : 'To the draft'}
+        </Anchor>
+      }
+    >
+      {halted
+        ? 'The rollout of its only version was halted, so no agent decides by it.'
+        : 'It decides nothing before it is published and assigned.'}
+    </Empty>
+  );
+}
+
+interface StatementsProps extends CurrentProps {
+  readonly version: number;
+  readonly statements: readonly PolicyStatement[];
+}
+
+function Statements({ org, policy, version, statements }: StatementsProps) {
+  const check = useQuery(checkQuery(org, printStatements(statements, 'yaml'), policy.id));
   return (
     <Stack>
       <Text size="sm" c="dimmed">
-        Version {published.version}. A request is denied if any statement denies it, allowed if one allows it,
-        and else denied.
+        Version {version}. A request is denied if any statement denies it, allowed if one allows it, and else
+        denied.
       </Text>
       {check.isPending && <Loader size="sm" />}
       {check.isError && <Failure error={check.error} title="The statements could not be read out" />}
-      {published.document.statements.map((statement) => (
+      {statements.map((statement) => (
         <StatementCard
           key={statement.id}
           statement={statement}

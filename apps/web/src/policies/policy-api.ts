@@ -62,6 +62,20 @@ export const versionsQuery = (org: string, id: string) =>
       pageOf<PolicyVersionView>(`/orgs/${org}/policies/${id}/versions`, pageParam, {}),
   });
 
+export const versionQuery = (org: string, id: string, version: number) =>
+  queryOptions({
+    queryKey: ['policy-version', org, id, version],
+    queryFn: () => rest<PolicyVersionView>('GET', `/orgs/${org}/policies/${id}/versions/${version}`),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+
+/** What agents decide by: the newest version, or the one before where its rollout was halted. */
+export function inForce({ version, rolloutDetail }: PolicyView): number | null {
+  return rolloutDetail?.state === 'halted' && rolloutDetail.version === version
+    ? rolloutDetail.from
+    : version;
+}
+
 export const templatesQuery = (org: string) =>
   queryOptions({
     queryKey: ['policy-templates', org],

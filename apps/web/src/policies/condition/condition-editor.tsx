@@ -36,7 +36,7 @@ export function ConditionEditor({ condition, error, onChange }: ConditionEditorP
   return (
     <Stack gap={6} role="group" aria-label="Condition">
       <Group justify="space-between">
-        <Text size="sm" fw={500}>
+        <Text size="sm" fw={600}>
           When
         </Text>
         <SegmentedControl

@@ -83,7 +83,7 @@ function Saved({ policy, dirty }: { readonly policy: PolicyView; readonly dirty:
       <Text size="sm" fw={600}>
         {dirty ? 'Not saved' : policy.draft ? `Draft ${policy.draft.draft} saved` : 'Same as in force'}
       </Text>
-      {policy.draft && <RelativeTime at={policy.draft.writtenAt} />}
+      {policy.draft && !dirty && <RelativeTime at={policy.draft.writtenAt} />}
     </Group>
   );
 }

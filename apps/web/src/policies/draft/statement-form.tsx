@@ -19,6 +19,8 @@ export function StatementForm({
       .filter(({ pointer }) => placeOf(pointer)?.field === field)
       .map(({ message }) => message)
       .join(' · ') || undefined;
+  const wrongList = (field: 'principals' | 'actions' | 'resources') =>
+    statement[field].length === 0 ? 'Name at least one' : wrong(field);
   return (
     <Stack mt="sm" gap="sm">
       <TextInput
@@ -29,7 +31,7 @@ export function StatementForm({
         onChange={(event) => onChange({ ...statement, id: event.currentTarget.value })}
       />
       <div>
-        <Text size="sm" fw={500} mb={4}>
+        <Text size="sm" fw={600} mb={4}>
           Effect
         </Text>
         <SegmentedControl
@@ -46,7 +48,7 @@ export function StatementForm({
         label="Who"
         description="Names such as app:billing or ci:*, groups such as @ops, * for everybody"
         value={[...statement.principals]}
-        error={wrong('principals')}
+        error={wrongList('principals')}
         acceptValueOnBlur
         onChange={(principals) => onChange({ ...statement, principals })}
       />
@@ -55,7 +57,7 @@ export function StatementForm({
         description="* stands for all actions"
         data={[...ACTIONS]}
         value={[...statement.actions]}
-        error={wrong('actions')}
+        error={wrongList('actions')}
         searchable
         onChange={(actions) => onChange({ ...statement, actions })}
       />
@@ -63,7 +65,7 @@ export function StatementForm({
         label="With which secrets"
         description="Paths such as team/app/db-*, team/** for all below, @vault for the vault as a whole"
         value={[...statement.resources]}
-        error={wrong('resources')}
+        error={wrongList('resources')}
         acceptValueOnBlur
         onChange={(resources) => onChange({ ...statement, resources })}
       />

@@ -19,7 +19,7 @@ interface PublishProps {
 /** How a draft, or an older version, gets to the agents. */
 export function PublishDialog({ org, policy, restore, opened, onClose }: PublishProps) {
   const title =
-    restore === undefined ? `Publish ${policy.name}` : `Roll ${policy.name} back to version ${restore}`;
+    restore === undefined ? `Publish ${policy.name}` : `Publish version ${restore} of ${policy.name} again`;
   return (
     <Modal opened={opened} onClose={onClose} title={title} size="lg">
       <PublishForm org={org} policy={policy} restore={restore} onClose={onClose} />
@@ -59,6 +59,11 @@ function PublishForm({
   return (
     <form onSubmit={submit}>
       <Stack>
+        {restore !== undefined && (
+          <Text size="sm">
+            It becomes a new version with the same content; it was reviewed when it was first published.
+          </Text>
+        )}
         {policy.assignmentList.length === 0 && (
           <Alert color="blue" title="Assigned to nobody yet">
             It becomes a version, and reaches agents once it is assigned.

@@ -1,12 +1,14 @@
 import type { PolicyView } from '@keyfleet/contracts/http';
 import { Alert, Anchor, Badge, Button, Group, Stack, Text, Textarea, Title } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { type ReactNode, useState } from 'react';
 import { Empty } from '../../lists/empty';
 import { Failure } from '../../lists/failure';
 import { RelativeTime } from '../../time/relative-time';
+import { printStatements } from '../draft/document-text';
 import { Person, useMe } from '../people';
-import type { Draft } from '../policy-api';
+import { checkQuery, type Draft } from '../policy-api';
 import { usePolicyWrite } from '../policy-write';
 import { PublishDialog } from '../publish/publish-dialog';
 import { tabOf } from '../tabs';
@@ -21,6 +23,8 @@ interface ReviewProps {
 export function ReviewTab({ org, policy }: ReviewProps) {
   const { draft, published } = policy;
   const [publishing, setPublishing] = useState(false);
+  const text = draft ? printStatements(draft.document.statements, 'yaml') : '';
+  const check = useQuery(checkQuery(org, text, policy.id));
   if (!draft)
     return (
       <Empty
@@ -53,7 +57,18 @@ export function ReviewTab({ org, policy }: ReviewProps) {
       <Title order={2} size="h5">
         {published ? `Against version ${published.version}` : 'Everything in it is new'}
       </Title>
-      <DiffView from={published?.document.statements ?? []} to={draft.document.statements} />
+      <DiffView
+        from={published?.document.statements ?? []}
+        to={draft.document.statements}
+        readings={check.data?.readings ?? {}}
+      />
+      {check.data && check.data.conflicts.length > 0 && (
+        <Alert color="orange" title="Its statements get in each other's way">
+          <Anchor component={Link} to={tabOf(org, policy.id, 'draft')}>
+            {check.data.conflicts.length} {check.data.conflicts.length === 1 ? 'conflict' : 'conflicts'}
+          </Anchor>
+        </Alert>
+      )}
       <PublishDialog org={org} policy={policy} opened={publishing} onClose={() => setPublishing(false)} />
     </Stack>
   );

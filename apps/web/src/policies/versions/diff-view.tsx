@@ -15,9 +15,12 @@ const LABEL: Readonly<Record<string, string>> = {
 export function DiffView({
   from,
   to,
+  readings = {},
 }: {
   readonly from: readonly PolicyStatement[];
   readonly to: readonly PolicyStatement[];
+  /** Of the second, by statement. */
+  readonly readings?: Readonly<Record<string, string>>;
 }) {
   const changes = diffStatements(from, to);
   if (changes.length === 0) return <Text c="dimmed">No difference.</Text>;
@@ -27,13 +30,20 @@ export function DiffView({
         <Change
           key={`${change.kind} ${change.kind === 'changed' ? change.id : change.statement.id}`}
           change={change}
+          reading={readings[change.kind === 'changed' ? change.id : change.statement.id]}
         />
       ))}
     </Stack>
   );
 }
 
-function Change({ change }: { readonly change: StatementChange }) {
+function Change({
+  change,
+  reading,
+}: {
+  readonly change: StatementChange;
+  readonly reading: string | undefined;
+}) {
   if (change.kind === 'changed')
     return (
       <Paper withBorder p="md" data-change="changed">
@@ -41,6 +51,7 @@ function Change({ change }: { readonly change: StatementChange }) {
           <Badge color="blue">changed</Badge>
           <Text fw={600}>{change.id}</Text>
         </Group>
+        {reading && <Text mb="xs">{reading}</Text>}
         {change.fields.map((field) => (
           <Field key={field.field} change={field} />
         ))}
@@ -51,7 +62,7 @@ function Change({ change }: { readonly change: StatementChange }) {
       <Text size="xs" fw={600} px="md" pt={4}>
         {change.kind}
       </Text>
-      <StatementCard statement={change.statement} reading={undefined} />
+      <StatementCard statement={change.statement} reading={change.kind === 'added' ? reading : undefined} />
     </div>
   );
 }

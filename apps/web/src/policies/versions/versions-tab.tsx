@@ -9,7 +9,7 @@ import { Failure } from '../../lists/failure';
 import { More } from '../../lists/more';
 import { RelativeTime } from '../../time/relative-time';
 import { Person } from '../people';
-import { versionsQuery } from '../policy-api';
+import { inForce, versionsQuery } from '../policy-api';
 import { PublishDialog } from '../publish/publish-dialog';
 import { DiffView } from './diff-view';
 
@@ -57,8 +57,8 @@ export function VersionsTab({ org, policy }: VersionsProps) {
               <Row
                 key={version.version}
                 version={version}
-                current={version.version === policy.version}
-                mayRestore={policy.state === 'published'}
+                current={version.version === inForce(policy)}
+                again={againOf(policy, version.version)}
                 certifying={certify.isPending && certify.variables === version.version}
                 onCertify={() => certify.mutate(version.version)}
                 onRestore={() => setRestore(version.version)}
@@ -81,22 +81,30 @@ export function VersionsTab({ org, policy }: VersionsProps) {
   );
 }
 
+/** One that was halted may be tried again; an older one is gone back to. */
+function againOf(policy: PolicyView, version: number): string | null {
+  const now = inForce(policy);
+  if (policy.state !== 'published' || version === now) return null;
+  return now !== null && version < now ? 'Roll back to' : 'Try again';
+}
+
 interface RowProps {
   readonly version: PolicyVersionView;
   readonly current: boolean;
-  readonly mayRestore: boolean;
+  /** What publishing it once more is; null where it cannot be. */
+  readonly again: string | null;
   readonly certifying: boolean;
   readonly onCertify: () => void;
   readonly onRestore: () => void;
 }
 
-function Row({ version, current, mayRestore, certifying, onCertify, onRestore }: RowProps) {
+function Row({ version, current, again, certifying, onCertify, onRestore }: RowProps) {
   return (
     <Table.Tr data-version={version.version}>
       <Table.Td>
         <Text size="sm" fw={current ? 700 : 400}>
           {version.version}
-          {current && ' (newest)'}
+          {current && ' (in force)'}
         </Text>
         {version.restores !== null && (
           <Text size="xs" c="dimmed">
@@ -118,14 +126,14 @@ function Row({ version, current, mayRestore, certifying, onCertify, onRestore }:
       </Table.Td>
       <Table.Td>
         <Group gap="xs" justify="flex-end" wrap="nowrap">
-          {!current && mayRestore && (
+          {again && (
             <Button
               size="compact-sm"
               variant="default"
-              aria-label={`Roll back to version ${version.version}`}
+              aria-label={`${again} version ${version.version}`}
               onClick={onRestore}
             >
-              Roll back…
+              {again}…
             </Button>
           )}
           <Button
