@@ -30,7 +30,7 @@ type Row = Pick<RequestClassesTable, 'day' | 'agent_id' | 'class_hash' | 'class'
 export async function* recordedRequests(
   options: RecordedRequestsOptions,
 ): AsyncGenerator<readonly RecordedRequests[]> {
-  const { sql, orgId, since, pageSize = 2_000 } = options;
+  const { sql, orgId, since, pageSize = 5_000 } = options;
   let after: Pick<Row, 'day' | 'agent_id' | 'class_hash'> = {
     day: dayOf(since),
     agent_id: '',
@@ -38,10 +38,10 @@ export async function* recordedRequests(
   };
   for (;;) {
     const rows: readonly Row[] = await sql<Row[]>`
-      select day::text as day, agent_id, class_hash, class, quarters from policy.request_classes
-      where org_id = ${orgId}
-        and (day, agent_id, class_hash) > (${after.day}::text::date, ${after.agent_id}::text, ${after.class_hash}::text)
-      order by day, agent_id, class_hash limit ${pageSize}`;
+      select r.day::text as day, r.agent_id, r.class_hash, r.class, r.quarters from policy.request_classes r
+      where r.org_id = ${orgId} and (r.day, r.agent_id, r.class_hash)
+        > (${after.day}::text::date, ${after.agent_id}::text, ${after.class_hash}::text)
+      order by r.day, r.agent_id, r.class_hash limit ${pageSize}`;
     const page = rows.flatMap(requestsOf).filter(({ minute }) => minute >= since);
     if (page.length > 0) yield page;
     const last = rows.at(-1);
