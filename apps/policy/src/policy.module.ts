@@ -54,6 +54,7 @@ export class PolicyModule {
       classes: storedRequestClasses(sql),
     });
     const threads = [reading, analyser, replays];
+    for (const thread of [reading, analyser]) thread.start();
     return {
       module: PolicyModule,
       controllers: [PoliciesNats, PolicyScopesNats, PolicyAnalysisNats],

@@ -2,12 +2,12 @@ import { Worker, type WorkerOptions } from 'node:worker_threads';
 import { ConcurrencyLimit } from '@keyfleet/auth';
 import { KeyfleetError } from '@keyfleet/kernel';
 import type { Results, Task } from './tasks.js';
-import type { ThreadAnswer } from './worker.js';
+import type { READY, ThreadAnswer } from './worker.js';
 
 export interface AnalyserOptions {
   /** So many more may wait for the one that is worked on; beyond it a caller is refused at once. */
   readonly waiting: number;
-  /** Longer than that nothing is worked on. */
+  /** Longer than that nothing is worked on; the start of the thread does not count. */
   readonly deadlineMs: number;
   readonly execArgv?: WorkerOptions['execArgv'];
 }
@@ -20,6 +20,12 @@ const BUSY_RETRY_MS = 2_000;
 
 /** The sources are run as they are in tests. */
 const WORKER = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
+
+interface Thread {
+  readonly worker: Worker;
+  /** Rejects where it ends before it has begun. */
+  readonly ready: Promise<void>;
+}
 
 interface Pending {
   readonly resolve: (result: never) => void;
@@ -34,7 +40,7 @@ interface Pending {
 export class Analyser {
   readonly #options: AnalyserOptions;
   readonly #limit: ConcurrencyLimit;
-  #worker: Worker | undefined;
+  #thread: Thread | undefined;
   #pending: Pending | undefined;
 
   constructor(options: AnalyserOptions) {
@@ -47,9 +53,15 @@ export class Analyser {
     this.#limit = new ConcurrencyLimit({ running: 1, waiting: options.waiting, refuse });
   }
 
+  /** Before there is anything to do, so that the first caller does not wait for it. */
+  start(): void {
+    this.#thread ??= this.#begin();
+  }
+
   /** The thread is the caller's alone until `work` is done. */
   run<T>(work: (ask: Ask) => Promise<T>): Promise<T> {
     return this.#limit.run(async () => {
+      await (this.#thread ??= this.#begin()).ready;
       const { deadlineMs } = this.#options;
       let over: Error | undefined;
       const timer = setTimeout(() => {
@@ -72,20 +84,28 @@ export class Analyser {
   }
 
   #ask<T extends Task>(task: T): Promise<Results[T['kind']]> {
-    const worker = (this.#worker ??= this.#start());
+    const { worker } = (this.#thread ??= this.#begin());
     return new Promise((resolve, reject) => {
       this.#pending = { resolve, reject };
       worker.postMessage(task);
     });
   }
 
-  #start(): Worker {
+  #begin(): Thread {
     const worker = new Worker(WORKER, {
       resourceLimits: { maxOldGenerationSizeMb: MEMORY_MB },
       ...(this.#options.execArgv && { execArgv: this.#options.execArgv }),
     });
     worker.unref();
-    worker.on('message', (answer: ThreadAnswer) => {
+    const ready = new Promise<void>((resolve, reject) => {
+      worker.once('message', () => resolve());
+      worker.once('error', reject);
+      worker.once('exit', () => reject(new KeyfleetError('service.unavailable')));
+    });
+    // Whoever waits for it hears of it; nobody has to.
+    ready.catch(() => undefined);
+    worker.on('message', (answer: ThreadAnswer | typeof READY) => {
+      if (typeof answer === 'string') return;
       const pending = this.#settle(worker);
       if (answer.ok) pending?.resolve(answer.result as never);
       else pending?.reject(new Error(answer.message));
@@ -96,11 +116,11 @@ export class Analyser {
       this.#lost(worker, memory ? new KeyfleetError('request.too-large', { detail }) : error);
     });
     worker.on('exit', () => this.#lost(worker, new KeyfleetError('service.unavailable')));
-    return worker;
+    return { worker, ready };
   }
 
   #settle(worker: Worker): Pending | undefined {
-    if (worker !== this.#worker) return undefined;
+    if (worker !== this.#thread?.worker) return undefined;
     const pending = this.#pending;
     this.#pending = undefined;
     return pending;
@@ -109,12 +129,12 @@ export class Analyser {
   /** The next task gets a new thread. */
   #lost(worker: Worker, error: Error): void {
     const pending = this.#settle(worker);
-    if (worker === this.#worker) this.#worker = undefined;
+    if (worker === this.#thread?.worker) this.#thread = undefined;
     pending?.reject(error);
   }
 
   #abandon(error: Error): void {
-    const worker = this.#worker;
+    const worker = this.#thread?.worker;
     if (!worker) return;
     this.#lost(worker, error);
     void worker.terminate();

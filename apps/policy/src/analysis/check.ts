@@ -36,7 +36,8 @@ export function check({ content, policyId, version, others, now }: CheckTask): P
   const { document, problems } = readContent(content);
   if (!document) return { ...NOTHING, problems: [...problems] };
   const own: PolicySource = { policyId, version, statements: document.statements };
-  const found = findConflicts(new PolicySet([own, ...others]), now).filter((conflict) =>
+  // Of two that say the same the later one counts as redundant: that is the one being written.
+  const found = findConflicts(new PolicySet([...others, own]), now).filter((conflict) =>
     [conflict.statement, ...conflict.with].some((ref) => ref.policyId === policyId),
   );
   return fitting({

@@ -6,7 +6,7 @@ export function readingOfCondition(condition: string): string {
   return describeCondition(parseCondition(condition));
 }
 
-/** `Allows members of ops to read and list everything below team/, when the second factor was used.` */
+/** `Allows members of ops to read and list everything below team/, when a second factor was given.` */
 export function readingOf(statement: PolicyStatement): string {
   const { effect, principals, actions, resources, condition } = statement;
   const verb = effect === 'allow' ? 'Allows' : 'Denies';

@@ -6,8 +6,12 @@ export type ThreadAnswer =
   | { readonly ok: true; readonly result: unknown }
   | { readonly ok: false; readonly message: string };
 
+/** Said once, when everything is loaded. */
+export const READY = 'ready';
+
 const tasks = new TaskRunner();
 parentPort?.on('message', (task: Task) => parentPort?.postMessage(answerTo(task)));
+parentPort?.postMessage(READY);
 
 function answerTo(task: Task): ThreadAnswer {
   try {

@@ -5,7 +5,7 @@ import { createPostgresEventStore, eventStoreMigrations } from '@keyfleet/event-
 import { type CommandClient, createCommandClient, GuardedNatsServer } from '@keyfleet/messaging';
 import { TestBroker } from '@keyfleet/messaging/testing';
 import { newId, systemClock } from '@keyfleet/platform';
-import { policiesProjection } from '@keyfleet/policy/read-model';
+import { policiesProjection, requestClassesProjection } from '@keyfleet/policy/read-model';
 import { closeSql, createSql } from '@keyfleet/postgres';
 import { hostProjections, type MigrationSet, migrate } from '@keyfleet/read-store';
 import { createTestDatabase } from '@keyfleet/testing';
@@ -32,7 +32,11 @@ export async function createStage() {
     createSql({ url: database.urlFor(role), applicationName: 'test', max: 6 });
   const [sql, identity] = [sqlAs('kf_worker'), sqlAs('kf_identity')];
   const store = createPostgresEventStore({ url: database.urlFor('kf_store') });
-  const projections = hostProjections({ sql, store, projections: [policiesProjection] });
+  const projections = hostProjections({
+    sql,
+    store,
+    projections: [policiesProjection, requestClassesProjection],
+  });
   const broker = await TestBroker.start();
   const [asPolicy, asGateway] = await Promise.all([
     broker.serviceIdentity('policy'),

@@ -17,27 +17,17 @@ import { createPostgresEventStore, eventStoreMigrations } from '@keyfleet/event-
 import { createCommandClient, GuardedNatsServer, handleCommand, type Service } from '@keyfleet/messaging';
 import { type TestAgent, TestBroker } from '@keyfleet/messaging/testing';
 import { createLogger, createMetrics, newId, systemClock } from '@keyfleet/platform';
-import { agentReportsProjection, policyDistributionMigrations } from '@keyfleet/policy/read-model';
+import { agentReportsProjection } from '@keyfleet/policy/read-model';
 import { closeSql, createSql, type Sql } from '@keyfleet/postgres';
-import {
-  hostProjections,
-  type MigrationSet,
-  migrate,
-  type ProjectionHost,
-  projectionsMigrations,
-} from '@keyfleet/read-store';
-import {
-  agentsProjection,
-  groupsProjection,
-  livenessMigrations,
-  registryMigrations,
-} from '@keyfleet/registry/read-model';
+import { hostProjections, type MigrationSet, migrate, type ProjectionHost } from '@keyfleet/read-store';
+import { agentsProjection, groupsProjection } from '@keyfleet/registry/read-model';
 import { createTestDatabase, type TestDatabase } from '@keyfleet/testing';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Controller, type INestApplicationContext, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { MessagePattern, Payload } from '@nestjs/microservices';
 import { type Distribution, type DistributionOptions, startDistribution } from '../distribution/start.js';
+import { POLICY_SETS } from '../migration-sets.js';
 
 /** In the order they run in an installation. */
 const SETS: readonly MigrationSet[] = [
@@ -45,10 +35,7 @@ const SETS: readonly MigrationSet[] = [
     owner: 'event-store',
     migrations: eventStoreMigrations.map(({ name, up }) => ({ name, up: (tx: unknown) => up(tx as never) })),
   } as MigrationSet,
-  { owner: 'projections', migrations: projectionsMigrations },
-  registryMigrations,
-  livenessMigrations,
-  policyDistributionMigrations,
+  ...POLICY_SETS,
 ];
 
 export const allow = (id: string, path = 'team/**'): PolicyDocument => ({
