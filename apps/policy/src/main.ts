@@ -22,9 +22,11 @@ import {
   storeMetrics,
 } from '@keyfleet/telemetry';
 import { startTracing } from '@keyfleet/telemetry/tracing';
+import type { DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { brokerOptions, connectBroker } from './broker.js';
 import { type PolicyConfig, policyConfig } from './config.js';
+import { distributePolicies } from './distribute.js';
 import { POLICY_SETS } from './migration-sets.js';
 import { PolicyModule, type PolicyParts } from './policy.module.js';
 import { admitQueue, openQueue } from './queue.js';
@@ -61,8 +63,11 @@ async function start({
   operations.addCheck('started', () => phase);
   const sql = createSql({ url: database.workerUrl, applicationName: 'keyfleet-policy', max: 8 });
   shutdown.onShutdown('database', () => closeSql(sql));
+  // Agents are answered also while people's questions keep the other one busy.
+  const agents = createSql({ url: database.workerUrl, applicationName: 'keyfleet-policy-agents', max: 8 });
+  shutdown.onShutdown('database of agents', () => closeSql(agents));
   operations.addCheck('database', () => sql`select 1`.then(() => undefined));
-  poolMetrics(metrics, [sql]);
+  poolMetrics(metrics, [sql, agents]);
   await waitForMigrations({ sql, sets: POLICY_SETS, signal: shutdown.signal });
   const store = await openEventStore({
     ...eventStore,
@@ -82,25 +87,40 @@ async function start({
   shutdown.onShutdown('broker', () => broker.close());
   brokerMetrics.follow(broker, 'policy');
   operations.addCheck('broker', () => broker.flush());
+  const responder: Pick<PolicyParts, 'onError' | 'onHandled'> = {
+    onHandled: handledCommands(metrics),
+    onError: (err, subject) => logger.error({ err, subject }, 'A command failed in a way of its own'),
+  };
+  const distributing = await distributePolicies({
+    ...{
+      config: { database, nats },
+      sql: agents,
+      store,
+      broker,
+      brokerMetrics,
+      metrics,
+      logger,
+      shutdown,
+      responder,
+    },
+  });
+  operations.addCheck('projections', () => distributing.trouble());
   const strategy = new GuardedNatsServer({
     service: 'policy',
     broker: brokerOptions(nats, 'policy commands'),
     onDropped: brokerMetrics.onDropped,
   });
-  await answerCommands(strategy, {
-    ...{ sql, store, clock: systemClock, onHandled: handledCommands(metrics) },
-    onError: (err, subject) => logger.error({ err, subject }, 'A command failed in a way of its own'),
-  });
+  const policies = PolicyModule.with({ ...responder, sql, store, clock: systemClock });
+  await answerCommands(strategy, [policies, distributing.certificates]);
   phase = undefined;
   shutdown.onShutdown('readiness', () => operations.setDraining());
   logger.info({ operationsUrl: operations.url }, 'Policy is ready');
 }
 
-async function answerCommands(strategy: GuardedNatsServer, parts: PolicyParts): Promise<void> {
-  const app = await NestFactory.createMicroservice(PolicyModule.with(parts), {
-    strategy,
-    logger: nestLogger(logger),
-  });
+async function answerCommands(strategy: GuardedNatsServer, imports: readonly DynamicModule[]): Promise<void> {
+  class Policy {}
+  const service = { module: Policy, imports: [...imports] } satisfies DynamicModule;
+  const app = await NestFactory.createMicroservice(service, { strategy, logger: nestLogger(logger) });
   await app.listen();
   shutdown.onShutdown('commands', () => app.close());
 }
