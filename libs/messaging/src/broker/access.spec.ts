@@ -156,6 +156,12 @@ describe('who gets in', () => {
     await connection.close();
   });
 
+  it('a service may say all there is to say of a policy of a thousand statements', async () => {
+    const connection = await broker.connectService('policy');
+    expect(connection.info?.max_payload).toBe(4 * 1024 * 1024);
+    await connection.close();
+  });
+
   it('S2: an agent sends at most 512 KiB at once and holds few subscriptions', async () => {
     const connection = await broker.connectAgent(agent);
     expect(connection.info?.max_payload).toBe(512 * 1024);

@@ -24,7 +24,7 @@ const TLS13_SUITES = ['TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256', 
 
 /**
  * The largest message the system user may push: claims with some 80,000 revocations. Agents (512 KiB) and services
- * (1 MiB) are held lower by their own JWTs.
+ * (4 MiB) are held lower by their own JWTs.
  */
 const MAX_PAYLOAD = 8 * 1024 * 1024;
 

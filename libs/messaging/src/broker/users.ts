@@ -4,8 +4,8 @@ import type { KeyPair } from '@nats-io/nkeys';
 import { keyPairOf } from './keys.js';
 import { type Service, servicePermissions } from './services.js';
 
-/** A JSON command or reply of a service; far above what any has. */
-const SERVICE_MAX_PAYLOAD = 1024 * 1024;
+/** A JSON command or reply of a service. The largest says what there is to say of a policy as large as may be written. */
+const SERVICE_MAX_PAYLOAD = 4 * 1024 * 1024;
 const NKEY = /^U[A-Z2-7]{55}$/;
 
 export interface AgentUser {
