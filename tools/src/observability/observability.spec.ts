@@ -181,7 +181,7 @@ describe('a running installation', () => {
       analytics: ['broker', 'database', 'projections', 'started'],
       gateway: ['database', 'redis'],
       notify: ['broker', 'database', 'event store', 'redis', 'started'],
-      policy: ['broker', 'database', 'event store', 'redis', 'started'],
+      policy: ['broker', 'database', 'event store', 'projections', 'redis', 'started'],
       registry: ['authority', 'database', 'detection', 'projections', 'started'],
     });
   });
