@@ -61,6 +61,7 @@ function negated(value: Possible): Possible {
 function compileAtom(atom: Atom): PossibleCondition {
   if (atom.kind === 'network') return compileNetwork(atom.cidr);
   if (atom.kind === 'instant') return compileInstant(atom);
+  if (atom.kind === 'weekday' || atom.kind === 'clock') return compileWallClock(atom);
   if (atom.kind === 'group') return compileGroup(atom.name);
   const needed = neededBy(atom);
   const exact = compile(atom);
@@ -99,11 +100,24 @@ function compileGroup(name: string): PossibleCondition {
 
 const MINUTE_MS = 60_000;
 
-/** Of a moment only its minute was recorded; where that is the minute compared with, it may have been on either side. */
+/** Clocks are asked for the minute, so each one it was counted over is looked at. */
+function compileWallClock(atom: Extract<Atom, { kind: 'weekday' | 'clock' }>): PossibleCondition {
+  const exact = compile(atom);
+  return ({ request, minutes }) => {
+    let result = 0;
+    for (let minute = 0; minute < minutes; minute += 1) {
+      const moment = minute === 0 ? request : { ...request, at: request.at + minute * MINUTE_MS };
+      result |= exact(new Circumstances(moment)) ? TRUE : FALSE;
+    }
+    return result;
+  };
+}
+
+/** Of a moment only its minutes were recorded; where one is compared with within them, it may have been on either side. */
 function compileInstant({ comparison, at }: Extract<Atom, { kind: 'instant' }>): PossibleCondition {
-  return ({ request }) => {
+  return ({ request, minutes }) => {
     const first = Math.floor(request.at / MINUTE_MS) * MINUTE_MS;
-    const last = first + MINUTE_MS - 1;
+    const last = first + minutes * MINUTE_MS - 1;
     const moments = first <= at && at <= last ? [first, at, last] : [first];
     return moments.reduce((so, moment) => so | (compare(comparison, moment, at) ? TRUE : FALSE), 0);
   };

@@ -14,12 +14,16 @@ export interface RequestClass {
   readonly client: string | null;
   /** Milliseconds since 1970. */
   readonly minute: number;
+  /** How many minutes from there on it was counted over; one by default. */
+  readonly minutes?: number;
 }
 
 /** A class read as a request, with what of it is not known. */
 export interface RecordedRequest {
   readonly request: AccessRequest;
   readonly network: Network | null;
+  /** How long after `request.at` it may have been made, in minutes. */
+  readonly minutes: number;
   readonly unknown: ReadonlySet<Unknown>;
 }
 
@@ -44,9 +48,14 @@ export function readClass(recorded: RequestClass): RecordedRequest {
       ...{ method: recorded.method, secondFactor: recorded.secondFactor, at: recorded.minute },
       ...{ reason: null, address: null, tags: {} },
     },
-    network: recorded.network === null ? null : (readNetwork(recorded.network) ?? null),
+    minutes: recorded.minutes ?? 1,
+    network: networkOf(recorded.network),
     unknown,
   };
+}
+
+function networkOf(text: string | null): Network | null {
+  return text === null ? null : (readNetwork(text) ?? null);
 }
 
 const FOLDED: readonly Unknown[] = ['path', 'address', 'client'];

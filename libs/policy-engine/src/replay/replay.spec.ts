@@ -105,6 +105,19 @@ describe('a replay', () => {
     expect(answer(statement, changed)).toBe(expected);
   });
 
+  it.each([
+    ['time.timeOfDay("UTC") >= "12:05"', 1, 'denied'],
+    ['time.timeOfDay("UTC") >= "12:05"', 15, 'not-decidable'],
+    ['time.timeOfDay("UTC") >= "12:15"', 15, 'denied'],
+    ['time.timeOfDay("UTC") < "12:15"', 15, 'allowed'],
+    ['time < timestamp("2026-06-15T12:07:00Z")', 1, 'allowed'],
+    ['time < timestamp("2026-06-15T12:07:00Z")', 15, 'not-decidable'],
+    ['time < timestamp("2026-06-15T12:15:00Z")', 15, 'allowed'],
+  ])('%s is of one of any of the minutes it was counted over (%j): %s', (condition, minutes, expected) => {
+    const minute = Date.parse('2026-06-15T12:00:00Z');
+    expect(answer({ condition }, { minute, minutes })).toBe(expected);
+  });
+
   it('holds a request for one of any moment of its minute', () => {
     const minute = Date.parse('2026-06-15T12:00:00Z');
     const until = (moment: string): string =>
