@@ -62,7 +62,7 @@ const KINDS = [
 ] as const;
 
 /** What the conditions of a pair are about: little, so that they have to do with each other. */
-interface World {
+export interface World {
   readonly kinds: readonly (typeof KINDS)[number][];
   readonly subjects: readonly Subject[];
   readonly zones: readonly string[];
@@ -93,8 +93,8 @@ export class Draw {
   }
 
   /** Two policies, more often than not about the same things. */
-  pair(conditions: boolean): readonly [Policy, Policy] {
-    const world = this.#world();
+  pair(conditions: boolean, about?: Partial<World>): readonly [Policy, Policy] {
+    const world = about ? { ...ANY_WORLD, ...about } : this.#world();
     const first = this.#rule('first', this.may(0.75) ? 'allow' : 'deny', conditions ? world : undefined);
     const effect = this.may(0.8) === (first.effect === 'allow') ? 'deny' : 'allow';
     const second = this.#rule('second', effect, conditions && this.may(0.8) ? world : undefined);
@@ -176,7 +176,7 @@ export class Draw {
         return { is: 'weekday', zone, days: this.one(DAYS) };
       case 'clock':
         return this.may(0.4)
-          ? { is: 'hour', zone, order, hour: this.one([0, 7, 8, 17, 18, 23]) }
+          ? { is: 'hour', zone, order: this.may(0.3) ? '==' : order, hour: this.one([0, 7, 8, 17, 18, 23]) }
           : { is: 'clock', zone, order, minute: this.one(MINUTES) };
     }
   }

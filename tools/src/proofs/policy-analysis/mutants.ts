@@ -1,10 +1,13 @@
 import type { Patch } from '../checker/mutants.js';
+import type { World } from './generate.js';
 
 export interface AnalysisBug {
   readonly name: string;
   /** The mistake, as somebody might make it. */
   readonly mistake: string;
   readonly patches: readonly Patch[];
+  /** What further pairs are about where those of the proof do not show it. */
+  readonly about?: Partial<World>;
 }
 
 const ANALYSIS = 'libs/policy-engine/src/analysis';
@@ -36,6 +39,7 @@ export const ANALYSIS_BUGS: readonly AnalysisBug[] = [
   {
     name: 'window-end',
     mistake: 'a window of time holds for the minute at which it ends',
+    about: { kinds: ['clock'], zones: ['UTC'] },
     patches: [
       {
         file: `${ANALYSIS}/find-time.ts`,
@@ -47,6 +51,7 @@ export const ANALYSIS_BUGS: readonly AnalysisBug[] = [
   {
     name: 'prefix-off-by-one',
     mistake: 'of a network one bit too few is looked at',
+    about: { kinds: ['network'] },
     patches: [
       {
         file: `${ANALYSIS}/find-address.ts`,
@@ -58,6 +63,7 @@ export const ANALYSIS_BUGS: readonly AnalysisBug[] = [
   {
     name: 'missing-tag',
     mistake: 'a tag that is not there is taken for an empty one',
+    about: { kinds: ['text', 'tagged'], subjects: ['tags.env'] },
     patches: [
       {
         file: `${ANALYSIS}/formula.ts`,
@@ -69,6 +75,7 @@ export const ANALYSIS_BUGS: readonly AnalysisBug[] = [
   {
     name: 'doubt-allows',
     mistake: 'what denies is held to need a true condition, as what allows does',
+    about: { kinds: ['text', 'tagged'], subjects: ['tags.env'] },
     patches: [
       {
         file: `${ANALYSIS}/formula.ts`,
@@ -91,6 +98,7 @@ export const ANALYSIS_BUGS: readonly AnalysisBug[] = [
   {
     name: 'winter-forgotten',
     mistake: 'clocks are taken never to be put forward or back',
+    about: { kinds: ['clock'], zones: ['UTC', 'Europe/Zurich'] },
     patches: [
       {
         file: `${ANALYSIS}/find-time.ts`,

@@ -40,7 +40,7 @@ export interface AnalysisResult {
 
 const SAID = 10;
 /** A line of progress after so many pairs. */
-const OFTEN = 200;
+const OFTEN = 50;
 /** Pairs beyond those of the proof among which a planted bug is looked for. */
 const MOST_MORE = 5_000;
 
@@ -106,7 +106,7 @@ async function findBugs(
 ): Promise<AnalysisResult['bugs']> {
   const found: Record<string, number | null> = {};
   const draw = new Draw(random);
-  for (const { name, patches } of bugs) {
+  for (const { name, patches, about } of bugs) {
     const planted = (await import(
       plantEngine(process.cwd(), join(directory, name), patches)
     )) as EngineUnderTest;
@@ -114,7 +114,7 @@ async function findBugs(
     let at = cases.findIndex(isFound);
     // A small proof has too few pairs for what shows seldom: z3 is asked about further ones that may show it.
     for (let more = 0; at < 0 && more < MOST_MORE; more++) {
-      const pair = draw.pair(true);
+      const pair = draw.pair(true, about);
       if (!saysOtherwise(planted, pair)) continue;
       if (isFound({ pair, facts: await factsOf(oracle, pair) })) at = cases.length + more;
     }
