@@ -1,10 +1,10 @@
-import type { AccessRequest, Decision } from '@keyfleet/policy-engine';
+import type { AccessRequest, Decision, Unknown } from '@keyfleet/policy-engine';
 import type { CompiledBundle } from './judge.js';
 
 /** What decides about requests at one moment; whoever holds one decides by it to the end of his request. */
 export interface PolicyInForce {
   readonly version: number;
-  decide(request: AccessRequest): Decision;
+  decide(request: AccessRequest, unknown?: ReadonlySet<Unknown>): Decision;
 }
 
 /** A policy as it stands at the agent. */
@@ -24,5 +24,5 @@ const DENIED: Decision = { verdict: 'denied', because: 'not-allowed', by: null }
 /** Null where no policy holds. What cannot be vouched for allows nothing: a damaged file must not open doors. */
 export function decidingBy({ version, compiled, verified }: Standing): PolicyInForce | null {
   if (!verified) return { version, decide: () => DENIED };
-  return compiled && { version, decide: (request) => compiled.decide(request) };
+  return compiled && { version, decide: (request, unknown) => compiled.decide(request, unknown) };
 }

@@ -1,5 +1,5 @@
 import { KeyfleetError } from '@keyfleet/kernel';
-import type { AccessRequest, Decision } from '@keyfleet/policy-engine';
+import type { AccessRequest, Decision, Unknown } from '@keyfleet/policy-engine';
 import { isAllowed, SELF } from '../access/caller.js';
 import type { Operation } from '../audit/classes.js';
 import type { PolicyInForce } from '../policy/in-force.js';
@@ -8,8 +8,10 @@ import type { VaultParts } from './parts.js';
 
 export type Deciding = Pick<VaultParts, 'storage' | 'clock' | 'policies'>;
 
-/** The tags of a secret; of none where there is none. */
-export type Tags = Readonly<Record<string, string>>;
+/** The tags of a secret; undefined where there is none. */
+export type Tags = Readonly<Record<string, string>> | undefined;
+
+const TAGS_UNKNOWN: ReadonlySet<Unknown> = new Set(['tags']);
 
 /** What a key is granted is the ceiling: no policy lifts it. Throws `auth.required` or `auth.forbidden`. */
 export function assertGranted({ caller, action, path }: Operation): void {
@@ -28,34 +30,44 @@ export function policyFor(
 
 /**
  * Before anything is done or told: a refusal says the same whether there is such a secret or not. Resolves to the
- * operation with the policy it was decided under. `tags` where they were read already.
+ * operation with the policy it was decided under. `found` where the secret was looked for already.
  */
-export async function authorise(parts: Deciding, operation: Operation, tags?: Tags): Promise<Operation> {
+export async function authorise(
+  parts: Deciding,
+  operation: Operation,
+  found?: { readonly tags: Tags },
+): Promise<Operation> {
   assertGranted(operation);
   const policy = policyFor(parts, operation);
   if (!policy) return { ...operation, policyVersion: null };
-  const about = tags ?? (await tagsOf(parts, operation.path));
-  const decision = decide(parts, policy, operation, about);
+  const { tags } = found ?? { tags: await tagsOf(parts, operation) };
+  const decision = decide(parts, policy, operation, tags);
   if (decision.verdict === 'allowed') return { ...operation, policyVersion: policy.version };
-  throw refusal(parts, policy, { operation, tags: about, decision });
+  throw refusal(parts, policy, { operation, tags, decision });
 }
 
-/** What a policy says to an operation that the key is granted. */
+/**
+ * What a policy says to an operation that the key is granted. Of a secret that is not there nothing is known about its
+ * tags: so whoever hears that there is none would have been let in whatever they were.
+ */
 export function decide(
   { clock }: Pick<Deciding, 'clock'>,
   policy: PolicyInForce,
   operation: Operation,
   tags: Tags,
 ): Decision {
-  return policy.decide(requestOf(operation, tags, clock.now()));
+  const { action, path } = operation;
+  const unknown = tags === undefined && path !== null && action !== 'create';
+  const request = requestOf(operation, tags ?? {}, clock.now());
+  return policy.decide(request, unknown ? TAGS_UNKNOWN : undefined);
 }
 
 /** Of the secret's row, not of any value: the same look whether there is one or not. */
-async function tagsOf({ storage }: Pick<Deciding, 'storage'>, path: string | null): Promise<Tags> {
-  return path === null ? {} : ((await storage.findSecret(path))?.tags ?? {});
+async function tagsOf({ storage }: Pick<Deciding, 'storage'>, { path }: Operation): Promise<Tags> {
+  return path === null ? undefined : (await storage.findSecret(path))?.tags;
 }
 
-function requestOf({ caller, action, path }: Operation, tags: Tags, at: number): AccessRequest {
+function requestOf({ caller, action, path }: Operation, tags: NonNullable<Tags>, at: number): AccessRequest {
   const { principal, groups, method, client, address, reason = null } = caller;
   // API keys are the only way in so far, and no key is a second factor.
   return { principal, groups, action, path, method, secondFactor: false, client, reason, address, tags, at };

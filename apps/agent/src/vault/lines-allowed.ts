@@ -16,7 +16,7 @@ export async function linesAllowed(
   const shown = new Map<string | null, boolean>([[null, true]]);
   for (const path of new Set(lines.map((line) => line.path))) {
     if (path === null) continue;
-    const tags = (await parts.storage.findSecret(path))?.tags ?? {};
+    const tags = (await parts.storage.findSecret(path))?.tags;
     const { because } = decide(parts, policy, { ...asked, path }, tags);
     shown.set(path, because !== 'denied-by' && because !== 'undecidable');
   }

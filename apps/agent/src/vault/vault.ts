@@ -49,7 +49,7 @@ export class Vault {
         const found = await this.#parts.storage.findSecret(path);
         // Which of the two it is is known only now; on record is what was asked, also where it is refused.
         attempt.operation = found ? update : create;
-        attempt.operation = await authorise(this.#parts, attempt.operation, found?.tags ?? {});
+        attempt.operation = await authorise(this.#parts, attempt.operation, { tags: found?.tags });
         expectVersion(found, expectedVersion);
         const definition = found ? SecretUpdated : SecretCreated;
         const written = await this.#write({

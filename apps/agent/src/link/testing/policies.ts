@@ -53,6 +53,17 @@ export class TestPolicies {
     this.#service?.publish(subject, JSON.stringify({ v: 1, manifest }));
   }
 
+  /** Answers nobody until the work is done. */
+  async away(work: () => Promise<void>): Promise<void> {
+    const before = this.instead;
+    this.instead = () => ({ retryAfterMs: 300 });
+    try {
+      await work();
+    } finally {
+      this.instead = before;
+    }
+  }
+
   forget(): void {
     this.asked.length = 0;
     this.chunkBytes = BUNDLE_CHUNK_BYTES;
