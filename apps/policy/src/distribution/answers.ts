@@ -78,7 +78,8 @@ export class PolicyAnswers {
     // An agent that has just enrolled is not in the read model yet.
     if (!row) return later();
     if (row.revoked) return { code: 'agent.revoked' };
-    if (row.version === null) return { manifest: null };
+    // Who decides by something must not be told that there never was anything: it is written anew after a restore.
+    if (row.version === null) return have === 0 ? { manifest: null } : later();
     if (have > row.version) await this.#tellAhead(orgId, agentId, have);
     // It would take none of ours for a newer one; another is on its way.
     return row.manifest && have <= row.version ? { manifest: row.manifest } : later();

@@ -156,6 +156,19 @@ describe('what agents should decide by', () => {
     expect((await hasManifest(beating.agentId, 1)).version).toBe(43);
   });
 
+  it('says nothing, and not that there is nothing, to an agent whose row is lost and not yet written anew', async () => {
+    const agent = await world.agent(newId('org'));
+    await distribute();
+    await waitFor(async () => 'manifest' in (await agent.ask({ v: 1, kind: 'manifest', have: 0 })));
+    expect(await agent.ask({ v: 1, kind: 'manifest', have: 0 })).toEqual({ manifest: null });
+    expect(await agent.ask({ v: 1, kind: 'manifest', have: 3 })).toHaveProperty('retryAfterMs');
+    // Its beat says the same, and no policy holds for it: that is said by a bundle of its own.
+    await world.seen(agent.orgId, agent.agentId, { version: 3, hash: 'd'.repeat(64) });
+    await world.publish(agent.orgId, { target: { kind: 'selector', selector: 'labels.env = none' } });
+    const row = await hasManifest(agent.agentId, 1);
+    expect([row.version, row.policies]).toEqual([4, []]);
+  });
+
   it('S9: an agent of another organisation gets neither bundle nor manifest, and nonsense is refused', async () => {
     const [own, other] = [newId('org'), newId('org')];
     const [agent, stranger] = [await world.agent(own), await world.agent(other)];

@@ -85,6 +85,7 @@ export class Distributor {
   async run(fence: Fence, signal: AbortSignal): Promise<void> {
     const { sweepMs = SWEEP_MS, lookMs = LOOK_MS, clock } = this.#parts;
     this.#written.clear();
+    await this.#waitForReadModels(signal);
     let sweptAt = Number.NEGATIVE_INFINITY;
     while (!signal.aborted) {
       const began = clock.monotonic();
@@ -147,12 +148,20 @@ export class Distributor {
     if (await rollouts.carryOn(orgId, policies.values(), written.blocked)) this.touch(orgId);
   }
 
+  /** After a restore they are made from the beginning: by labels of long ago, agents would get what is not theirs. */
+  async #waitForReadModels(signal: AbortSignal): Promise<void> {
+    const { store, logger } = this.#parts;
+    const head = await store.headPosition();
+    while (!signal.aborted && !(await this.#waitFor(head, signal)))
+      logger.warn({ readModels: READ_MODELS }, 'Policies wait for read models that are behind');
+  }
+
   /** Where a read model does not get there in time, the next look at everything sees what it says then. */
-  async #waitFor(position: Position | null, signal: AbortSignal): Promise<void> {
-    if (position === null) return;
+  async #waitFor(position: Position | null, signal: AbortSignal): Promise<boolean> {
+    if (position === null) return true;
     const { sql, store } = this.#parts;
     const compare = (a: Position, b: Position) => store.comparePositions(a, b);
-    await waitForPosition(sql, { projections: READ_MODELS, position, compare, signal });
+    return waitForPosition(sql, { projections: READ_MODELS, position, compare, signal });
   }
 
   /** One organisation must not keep the others waiting; what concerns all of them ends the work. */
