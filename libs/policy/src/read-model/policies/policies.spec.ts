@@ -121,6 +121,18 @@ describe('a policy', () => {
     expect(await view('reads')).toMatchObject({ rollout: 'completed' });
   });
 
+  it('was changed by who changed it, not by the service that carries its rollout on', async () => {
+    const it = policy('reads');
+    await world.happen(ORG, [it.drafted(1), it.published(1, 1)]);
+    await world.happen(ORG, [it.rollout('Started', 1, { from: null, plan: CAREFULLY })]);
+    const before = await view('reads');
+    const [stream, type, data] = it.rollout('Completed', 1, { agents: 3 });
+    await world.happen(ORG, [[stream, type, data, 'svc_policy']]);
+    const { changedBy, changedAt, rollout } = before as NonNullable<typeof before>;
+    expect([changedBy, rollout]).toEqual(['usr_1', 'running']);
+    expect(await view('reads')).toMatchObject({ changedBy, changedAt, rollout: 'completed' });
+  });
+
   it('has all its versions, newest first, in pages', async () => {
     const it = policy('reads');
     await world.happen(ORG, [

@@ -6,7 +6,7 @@ import { Cursors, migrate, type Projection, physicalName, projectionsMigrations 
 import { createTestDatabase, type DatabaseRole, TestClock } from '@keyfleet/testing';
 import { policyMigrations } from '../migrations.js';
 
-export type Happening = readonly [stream: string, type: string, data: object];
+export type Happening = readonly [stream: string, type: string, data: object, actor?: string];
 
 export interface ReadModelWorld {
   readonly clock: TestClock;
@@ -48,9 +48,9 @@ export async function readModelWorld(projection: Projection): Promise<ReadModelW
     project,
     happen: async (orgId, facts) => {
       const after = await store.headPosition();
-      for (const [stream, type, data] of facts) {
+      for (const [stream, type, data, actor = 'usr_1'] of facts) {
         const at = new Date(clock.now()).toISOString();
-        const metadata = { orgId, actor: 'usr_1', at };
+        const metadata = { orgId, actor, at };
         const event: NewEvent = { id: newId('evt'), type, v: 1, data, metadata };
         await store.append(stream, (await store.streamRevision(stream)) ?? 'no-stream', [event]);
         clock.advance(1_000);
