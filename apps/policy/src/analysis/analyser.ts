@@ -68,7 +68,7 @@ export class Analyser {
         over = new KeyfleetError('request.too-large', {
           detail: `Looking at this takes longer than ${Math.round(deadlineMs / 1_000)} seconds.`,
         });
-        this.#abandon(over);
+        void this.#abandon(over);
       }, deadlineMs);
       try {
         return await work((task) => (over ? Promise.reject(over) : this.#ask(task)));
@@ -79,8 +79,7 @@ export class Analyser {
   }
 
   close(): Promise<void> {
-    this.#abandon(new KeyfleetError('service.unavailable'));
-    return Promise.resolve();
+    return this.#abandon(new KeyfleetError('service.unavailable'));
   }
 
   #ask<T extends Task>(task: T): Promise<Results[T['kind']]> {
@@ -133,10 +132,10 @@ export class Analyser {
     pending?.reject(error);
   }
 
-  #abandon(error: Error): void {
+  async #abandon(error: Error): Promise<void> {
     const worker = this.#thread?.worker;
     if (!worker) return;
     this.#lost(worker, error);
-    void worker.terminate();
+    await worker.terminate();
   }
 }
