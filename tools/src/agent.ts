@@ -1,3 +1,4 @@
+import { BREAK_GLASS_USAGE, breakGlass } from './agent-break-glass.js';
 import { RUN_USAGE, runAgent } from './agent-run.js';
 import { askLauncher, type ControlRequest } from './launcher/control.js';
 
@@ -6,12 +7,14 @@ const USAGE = `npm run agent -- <what>
   list           the demo agents of the running installation
   start <name>   bring an agent back that ended
   stop <name>    end an agent properly
-${RUN_USAGE}`;
+${RUN_USAGE}
+${BREAK_GLASS_USAGE}`;
 
 /** Exit codes: 0 done, 1 wrong use, 2 no launcher runs, 4 no such agent or it could not be done. */
 async function main(args: readonly string[]): Promise<number> {
   const [action, name] = args;
   if (action === 'run') return runAgent(args.slice(1));
+  if (action === 'break-glass') return breakGlass(args.slice(1));
   const asked = understand(action, name);
   if (!asked) {
     process.stderr.write(`${USAGE}\n`);
