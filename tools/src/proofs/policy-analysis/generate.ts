@@ -96,7 +96,7 @@ export class Draw {
   pair(conditions: boolean, about?: Partial<World>): readonly [Policy, Policy] {
     const world = about ? { ...ANY_WORLD, ...about } : this.#world();
     const first = this.#rule('first', this.may(0.75) ? 'allow' : 'deny', conditions ? world : undefined);
-    const effect = this.may(0.8) === (first.effect === 'allow') ? 'deny' : 'allow';
+    const effect = this.may(0.9) === (first.effect === 'allow') ? 'deny' : 'allow';
     const second = this.#rule('second', effect, conditions && this.may(0.8) ? world : undefined);
     const third = this.#rule(
       'third',
@@ -133,9 +133,9 @@ export class Draw {
     const taken = this.may(0.5) ? turned : other.condition;
     return {
       ...rule,
-      principals: this.may(0.5) ? other.principals : rule.principals,
-      actions: this.may(0.5) ? other.actions : rule.actions,
-      resources: this.may(0.45) ? other.resources : rule.resources,
+      principals: this.may(0.6) ? other.principals : rule.principals,
+      actions: this.may(0.6) ? other.actions : rule.actions,
+      resources: this.may(0.55) ? other.resources : rule.resources,
       condition: rule.condition && this.may(0.25) ? taken : rule.condition,
     };
   }
