@@ -49,6 +49,9 @@ export function RolloutTab({ org, policy }: RolloutProps) {
   );
 }
 
+const span = (seconds: number) =>
+  seconds < 120 ? `${seconds} seconds` : `${Math.round(seconds / 60)} minutes`;
+
 function Overview({ rollout }: { readonly rollout: RolloutView }) {
   const { version, from, state, wave, plan, startedAt, changedAt } = rollout;
   const halted = haltText(rollout);
@@ -79,6 +82,11 @@ function Overview({ rollout }: { readonly rollout: RolloutView }) {
           </Text>
         ))}
       </Group>
+      {state === 'running' && plan.soakSeconds > 0 && (
+        <Text size="sm" c="dimmed">
+          Each wave, the last one too, is watched for {span(plan.soakSeconds)} once its agents answered.
+        </Text>
+      )}
       {halted && (
         <Alert color="red" title="Halted" data-testid="halt">
           {halted} Every agent goes back to {from === null ? 'having no such policy' : `version ${from}`}.
@@ -116,9 +124,15 @@ function Controls({ org, policy, rollout }: RolloutProps & { readonly rollout: R
   );
 }
 
+const isMoving = ({ state }: RolloutView) => state === 'running' || state === 'paused';
+
+/** An agent that has no version yet of a policy is not known to be meant by it until its wave comes. */
+const leavesSomeOut = (rollout: RolloutView) =>
+  isMoving(rollout) && rollout.from === null && rollout.wave < rollout.plan.waves.length - 1;
+
 function Agents({ org, policy, rollout }: RolloutProps & { readonly rollout: RolloutView }) {
   const [step, setStep] = useState<Step | null>(null);
-  const moving = rollout.state === 'running' || rollout.state === 'paused';
+  const moving = isMoving(rollout);
   const query = useInfiniteQuery({
     ...agentPoliciesQuery(org, { policy: policy.id }, 200),
     refetchInterval: moving ? LOOK_AGAIN_MS : false,
@@ -161,6 +175,11 @@ function Agents({ org, policy, rollout }: RolloutProps & { readonly rollout: Rol
           </Anchor>
         ))}
       </Group>
+      {leavesSomeOut(rollout) && (
+        <Text size="sm" c="dimmed">
+          Agents of later waves have no version of this policy yet, so they are not among these.
+        </Text>
+      )}
       {shown.length > 0 && <AgentPoliciesTable org={org} rows={shown} />}
       {shown.length === 0 && (
         <Text size="sm" c="dimmed">
