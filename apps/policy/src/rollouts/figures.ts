@@ -6,7 +6,7 @@ export interface Figures {
   readonly agents: number;
   /** Of these: online, and have neither applied nor refused it. */
   readonly waiting: number;
-  /** Of these: refused the bundle with it. */
+  /** Of these: refused the bundle with it. One that is ahead of us, as after a restore, waits for a higher number. */
   readonly rejected: number;
   /** Requests answered under it, and how many of them were denied. */
   readonly requests: number;
@@ -28,7 +28,8 @@ export async function readFigures(
       select coalesce(s.state = 'online', false) as online,
         coalesce(r.applied_version = d.version and r.applied_hash = d.hash, false)
           or coalesce(s.policy_version = d.version and s.policy_hash = d.hash, false) as applied,
-        coalesce(r.rejected_version = d.version and r.rejected_hash = d.hash, false) as rejected,
+        coalesce(r.rejected_version = d.version and r.rejected_hash = d.hash
+          and r.rejected_code <> 'older', false) as rejected,
         case when r.traffic_version = d.version then r.requests end as requests,
         case when r.traffic_version = d.version then r.denied end as denied
       from policy.desired d

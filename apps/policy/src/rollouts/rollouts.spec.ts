@@ -2,6 +2,7 @@ import { AT_ONCE, type RolloutPlan } from '@keyfleet/contracts';
 import { newId } from '@keyfleet/platform';
 import { waitFor } from '@keyfleet/testing';
 import { type ModelAgent, World } from '../testing/world.js';
+import { readFigures } from './figures.js';
 
 jest.setTimeout(60_000);
 
@@ -105,6 +106,24 @@ describe('a rollout in waves', () => {
     const halted = (await world.store.readStream(`policy-${policyId}`)).at(-1);
     expect(halted?.data).toMatchObject({ reason: 'denied', denied: 40, rejected: 0 });
     await waitFor(async () => (await versionsOf(agents)).every((version) => version === 1));
+  });
+
+  it('is not halted by an agent that is ahead of us, as after a restore: it gets a higher number', async () => {
+    const orgId = newId('org');
+    const [agent] = (await fleet(orgId, 1)) as [ModelAgent];
+    const policyId = await world.publish(orgId);
+    const manifest = await waitFor(() => agent.pushed[0]);
+    await agent.report(manifest, 'older');
+    await waitFor(async () => {
+      const [row] = await world.sql`
+        select rejected_code from policy.agent_reports where agent_id = ${agent.agentId}`;
+      return row?.['rejected_code'] === 'older';
+    });
+    const figures = await readFigures(world.sql, orgId, { policyId, version: 1 });
+    expect(figures).toMatchObject({ agents: 1, waiting: 1, rejected: 0 });
+    await world.seen(orgId, agent.agentId, { version: 9, hash: 'f'.repeat(64) });
+    await agent.report(await waitFor(() => agent.pushed.find(({ version }) => version === 10)));
+    await happened(policyId, 'RolloutCompleted');
   });
 
   it('takes a first version back to nothing, said by an empty bundle', async () => {

@@ -263,7 +263,7 @@ export class ModelAgent {
   }
 
   /** The journal entry of having applied it, or refused it. */
-  async report(manifest: PolicyManifest, code?: 'hash' | 'invalid'): Promise<void> {
+  async report(manifest: PolicyManifest, code?: 'hash' | 'invalid' | 'older'): Promise<void> {
     const { version, hash } = manifest;
     const data = code ? { version, hash, code } : { version, hash };
     await this.journal(code ? 'PolicyRejected' : 'PolicyApplied', data);
