@@ -136,7 +136,7 @@ function Waves({
           onChange={(rejected) => onChange({ ...fields, rejected })}
         />
         <NumberInput
-          label="Denied requests in percent exceed"
+          label="Denied requests in percent reach"
           description="Empty: never for this reason"
           min={0}
           max={100}

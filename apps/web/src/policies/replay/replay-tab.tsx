@@ -109,7 +109,7 @@ function Flips({ group }: { readonly group: FlipGroup }) {
       <Title order={3} size="h5">
         <Badge color={COLOUR[group.from]}>{group.from}</Badge> →{' '}
         <Badge color={COLOUR[group.to]}>{group.to}</Badge> {group.requests} requests of {group.flips.length}{' '}
-        kinds by {group.principals} callers
+        kinds by {group.principals} {group.principals === 1 ? 'caller' : 'callers'}
       </Title>
       <Table.ScrollContainer minWidth={640}>
         <Table verticalSpacing="xs">
