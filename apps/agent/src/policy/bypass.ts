@@ -1,7 +1,8 @@
 import { PolicyBypassEnded, PolicyBypassed } from '@keyfleet/contracts/events';
 import { toTimestamp } from '@keyfleet/kernel';
 import { prepareEvent } from '../audit/prepare.js';
-import { type Bypass, MAX_BYPASS_MS, type PolicyChange, type PolicyState } from './state.js';
+import type { PolicyChange } from './memory.js';
+import { type Bypass, MAX_BYPASS_MS, type PolicyState } from './state.js';
 
 export interface BypassRequest {
   readonly now: number;

@@ -6,10 +6,10 @@ import type { LinkLogger } from '../link/host.js';
 import { endBypass } from './bypass.js';
 import { decidingBy, type PolicyInForce, type Standing } from './in-force.js';
 import { type Compile, compileBundle, judgeManifest, type PolicyIdentity, readBundle } from './judge.js';
-import { changeRecord, type PolicyMemory } from './memory.js';
+import { changeRecord, type PolicyChange, type PolicyMemory } from './memory.js';
 import { isRemembered, RefusalLimit, type Refused, withoutVersion } from './refusals.js';
 import { verifyKept } from './restore.js';
-import { isBypassed, NO_POLICY, type PolicyChange, type PolicyState } from './state.js';
+import { isBypassed, NO_POLICY, type PolicyState } from './state.js';
 
 export interface PolicyKeeperOptions {
   readonly memory: PolicyMemory;

@@ -3,8 +3,14 @@ import { join } from 'node:path';
 import type { PolicyManifest } from '@keyfleet/contracts';
 import { isKeyfleetError } from '@keyfleet/kernel';
 import { readIfThere, writeDurably } from '../link/identity/files.js';
-import type { VaultStorage } from '../storage/port.js';
-import type { PolicyChange, PolicyRecord, PolicyState } from './state.js';
+import type { PreparedEvent, VaultStorage } from '../storage/port.js';
+import type { PolicyRecord, PolicyState } from './state.js';
+
+/** What becomes of a state, and what is told of it; both or neither. */
+export interface PolicyChange {
+  readonly state: PolicyState;
+  readonly events: readonly PreparedEvent[];
+}
 
 /** Where the last good manifest and its bundle lie. */
 export interface PolicyFiles {

@@ -1,7 +1,6 @@
 import { id, sha256, timestamp } from '@keyfleet/contracts';
 import { PolicyBypassed } from '@keyfleet/contracts/events';
 import { z } from 'zod';
-import type { PreparedEvent } from '../storage/port.js';
 
 /** At most so long, whatever is asked: a way back in, not a way of life. */
 export const MAX_BYPASS_MS = 24 * 3_600_000;
@@ -32,12 +31,6 @@ export const policyState = z.strictObject({
   bypass: bypass.nullable(),
 });
 export type PolicyState = z.infer<typeof policyState>;
-
-/** What becomes of a state, and what is told of it; both or neither. */
-export interface PolicyChange {
-  readonly state: PolicyState;
-  readonly events: readonly PreparedEvent[];
-}
 
 /** `revision` rises with every change, 0 before the first. */
 export interface PolicyRecord {

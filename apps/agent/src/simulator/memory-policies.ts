@@ -1,7 +1,7 @@
 import type { PolicyManifest } from '@keyfleet/contracts';
 import { KeyfleetError } from '@keyfleet/kernel';
-import type { PolicyFiles, PolicyMemory } from '../policy/memory.js';
-import { NO_POLICY, type PolicyChange, type PolicyRecord } from '../policy/state.js';
+import type { PolicyChange, PolicyFiles, PolicyMemory } from '../policy/memory.js';
+import { NO_POLICY, type PolicyRecord } from '../policy/state.js';
 import type { NewEntry } from './memory-journal.js';
 
 interface PoliciesOnDisk {
