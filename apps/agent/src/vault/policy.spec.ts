@@ -5,6 +5,7 @@ import { type Caller, isAllowed, SELF } from '../access/caller.js';
 import { bundleOf, PolicyAuthority, statement } from '../policy/testing/policies.js';
 import { authorise } from './authorise.js';
 import { caller, VaultFixture } from './fixture.contract.js';
+import { linesAllowed } from './lines-allowed.js';
 
 const authority = new PolicyAuthority();
 let fixture: VaultFixture;
@@ -174,6 +175,22 @@ describe('a vault with a policy', () => {
     expect(await codeOf(fixture.vault.list(caller({ grants: [] }), { prefix: '', limit: 3 }))).toBe(
       'auth.forbidden',
     );
+  });
+
+  it('shows whoever may audit a place no line of what he is denied below it', async () => {
+    await tagged('team/db', {});
+    await tagged('team/key', { env: 'prod' });
+    await tagged('other', {});
+    const no = { id: 'no', effect: 'deny' as const, actions: ['audit' as const] };
+    await hold(everything, statement({ ...no, resources: ['team/key'] }));
+    const shown = async () => {
+      const lines = await fixture.audit();
+      const asked = { caller: caller(), action: 'audit', path: null } as const;
+      return (await linesAllowed(fixture.agent.parts, asked, lines)).map(({ path }) => path);
+    };
+    expect(await shown()).toEqual(['team/db', 'other']);
+    await hold(everything);
+    expect(await shown()).toEqual(['team/db', 'team/key', 'other']);
   });
 
   it('asks it about the vault as a whole without a path', async () => {
