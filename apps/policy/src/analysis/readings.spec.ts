@@ -14,6 +14,10 @@ describe('a statement in plain English', () => {
       'Allows members of ops and whoever is called ci:* to read and list everything below team/ and every secret.',
     ],
     [{ actions: ['*'], resources: ['@vault'] }, 'Allows app:a to do anything with the vault as a whole.'],
+    [
+      { actions: ['rotate', 'versions', 'backup'] },
+      'Allows app:a to rotate, see the versions of and back up team/db.',
+    ],
     [{ condition: 'secondFactor' }, 'Allows app:a to read team/db, when a second factor was given.'],
   ])('%j', (changed, expected) => {
     expect(readingOf({ ...statement, ...changed })).toBe(expected);

@@ -11,8 +11,23 @@ export function readingOf(statement: PolicyStatement): string {
   const { effect, principals, actions, resources, condition } = statement;
   const verb = effect === 'allow' ? 'Allows' : 'Denies';
   const when = condition === undefined ? '' : `, when ${readingOfCondition(condition)}`;
-  const does = actions.includes('*') ? 'do anything with' : listed([...new Set(actions)], 'and');
+  const does = actions.includes('*') ? 'do anything with' : listed([...new Set(actions)].map(saying), 'and');
   return `${verb} ${listed(principals.map(who), 'and')} to ${does} ${listed(resources.map(what), 'and')}${when}.`;
+}
+
+/** Actions that are no verb of English with an object. */
+const SAYINGS: Readonly<Partial<Record<PolicyStatement['actions'][number], string>>> = {
+  metadata: 'see the metadata of',
+  rollback: 'roll back',
+  versions: 'see the versions of',
+  audit: 'read the audit trail of',
+  status: 'see the status of',
+  keys: 'manage the keys of',
+  backup: 'back up',
+};
+
+function saying(action: PolicyStatement['actions'][number]): string {
+  return SAYINGS[action] ?? action;
 }
 
 function who(pattern: string): string {
