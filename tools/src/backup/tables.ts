@@ -39,6 +39,7 @@ export const KEPT_TABLES: readonly KeptTable[] = [
   worker('registry.fleet_silence'),
   worker('registry.detection'),
   worker('policy.certificates'),
+  worker('policy.name_claims'),
 ];
 
 /** Left out on purpose, each for its reason; a table that stands in neither list fails a test. */

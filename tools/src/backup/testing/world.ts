@@ -7,7 +7,11 @@ import { type DatabaseRole, dropDatabase } from '@keyfleet/embedded';
 import type { EventStore, NewEvent } from '@keyfleet/event-store';
 import { createPostgresEventStore } from '@keyfleet/event-store/postgres';
 import { newId } from '@keyfleet/platform';
-import { policyDistributionMigrations, policyMigrations } from '@keyfleet/policy/read-model';
+import {
+  policyDistributionMigrations,
+  policyMigrations,
+  policyNamesMigrations,
+} from '@keyfleet/policy/read-model';
 import { closeSql, createSql } from '@keyfleet/postgres';
 import { type MigrationSet, migrate } from '@keyfleet/read-store';
 import { createTestDatabase, TestClock, type TestDatabase, temporaryDirectory } from '@keyfleet/testing';
@@ -22,7 +26,13 @@ export async function allMigrations(): Promise<readonly MigrationSet[]> {
   const root = fileURLToPath(new URL('../../../../', import.meta.url));
   const path = join(root, 'apps/registry/src/database/migration-sets.ts');
   const { REGISTRY_MIGRATIONS } = (await import(path)) as { REGISTRY_MIGRATIONS: readonly MigrationSet[] };
-  return [...REGISTRY_MIGRATIONS, analyticsMigrations, policyMigrations, policyDistributionMigrations];
+  return [
+    ...REGISTRY_MIGRATIONS,
+    analyticsMigrations,
+    policyMigrations,
+    policyDistributionMigrations,
+    policyNamesMigrations,
+  ];
 }
 
 /** An installation as far as a backup is concerned: a migrated database and a folder of keys. */
