@@ -183,6 +183,16 @@ describe('G10: what is no policy for this agent', () => {
     expect(await apply(denying(), 7)).toBe(true);
   });
 
+  it('F27: an older manifest of the very content in force is refused like any other', async () => {
+    const good = allowing();
+    await apply(good, 5);
+    expect(keeper().consider(signed(good, { version: 4 }), identity)).toBe('refused');
+    expect(await apply(good, 4)).toBe(false);
+    await keeper().idle();
+    expect(keeper().inForce()).toEqual({ version: 5, hash: good.hash });
+    expect(told().at(-1)).toEqual(['PolicyRejected', { version: 4, hash: good.hash, code: 'older' }]);
+  });
+
   it('does not fill the journal, however many there are', async () => {
     for (let version = 1; version <= 200; version += 1)
       keeper().consider(signed(allowing(), { version, after: { version: version + 1 } }), identity);
