@@ -1,5 +1,9 @@
 import { analyticsMigrations } from '@keyfleet/analytics/read-model';
-import { policyDistributionMigrations, policyMigrations } from '@keyfleet/policy/read-model';
+import {
+  policyDistributionMigrations,
+  policyMigrations,
+  policyNamesMigrations,
+} from '@keyfleet/policy/read-model';
 import { closeSql, createSql, type Sql, transaction } from '@keyfleet/postgres';
 import { migrate } from '@keyfleet/read-store';
 import { createTestDatabase, type DatabaseRole } from '@keyfleet/testing';
@@ -22,7 +26,13 @@ export interface TwoOrganisations {
 /** The database as an installation has it, with rows of two organisations, and of none where that may be, in *every* table that has organisations. */
 export async function twoOrganisations(): Promise<TwoOrganisations> {
   const database = await createTestDatabase();
-  const sets = [...REGISTRY_MIGRATIONS, analyticsMigrations, policyMigrations, policyDistributionMigrations];
+  const sets = [
+    ...REGISTRY_MIGRATIONS,
+    analyticsMigrations,
+    policyMigrations,
+    policyDistributionMigrations,
+    policyNamesMigrations,
+  ];
   await migrate({ ownerUrl: database.url, sets });
   const pools = new Map<string, Sql>();
   const as = (role: DatabaseRole | 'superuser'): Sql => {
