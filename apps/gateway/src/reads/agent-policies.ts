@@ -10,8 +10,11 @@ import type { AgentPolicyArgs, PolicyReads } from './policy-reads.js';
 /** Agents are the registry's and policies the policy service's: only here, read-only, the two stand side by side. */
 type Tables = AgentTables & DesiredTables;
 
-/** What came later, the last beat or the agent's own word that it applied a bundle. */
-const BY_BEAT = sql`s.policy_version is not null and (r.applied_at is null or s.seen_at >= r.applied_at)`;
+/**
+ * What came later, the last beat or the agent's own word that it applied a bundle. A beat without a policy counts too:
+ * such an agent cannot vouch for its files any more.
+ */
+const BY_BEAT = sql`(r.applied_at is null or s.seen_at >= r.applied_at)`;
 const VERSION: RawBuilder<bigint | null> =
   sql`case when ${BY_BEAT} then s.policy_version else r.applied_version end`;
 const HASH: RawBuilder<string | null> = sql`case when ${BY_BEAT} then s.policy_hash else r.applied_hash end`;

@@ -161,6 +161,11 @@ describe('what agents should decide by, and what they do', () => {
     ]);
   });
 
+  it('believes a beat that tells of no policy, as of an agent whose files are damaged', async () => {
+    await agent('damaged', { desired: 2, applied: [2, NEW_BUNDLE, '11'] });
+    expect(await states()).toEqual({ damaged: ['pending', 'not-yet'] });
+  });
+
   it('calls nobody offline while we are blind ourselves', async () => {
     await agent('away', { desired: 2, state: 'offline' });
     await watching(false);

@@ -40,8 +40,9 @@ export function readStandings(
       select hash from policy.bundles where org_id = ${orgId} and policies @> ${ref}::text::jsonb
     ), standing as (
       select a.agent_id, a.labels::text as labels, coalesce(s.state = 'online', false) as online,
-        case when coalesce(r.applied_version, 0) >= coalesce(s.policy_version, 0)
-          then r.applied_hash else s.policy_hash end as actual,
+        -- The later word counts, not the higher version: a disk may have been put back.
+        case when r.applied_at is null or s.seen_at >= r.applied_at
+          then s.policy_hash else r.applied_hash end as actual,
         d.hash as desired, r.bypassed_until > ${at} as bypassed,
         case when r.rejected_version = d.version and r.rejected_hash = d.hash then r.rejected_code end as refused
       from registry.agents a
