@@ -11,10 +11,14 @@ export class Client {
     this.url = url;
   }
 
-  static async signIn(stack: Stack): Promise<Client> {
-    const client = new Client(stack.run.gateway.url);
+  static signIn(stack: Stack): Promise<Client> {
     const { email } = stack.run.admin;
-    const answer = await client.request('POST', '/api/v1/auth/login', { email, password: stack.password });
+    return Client.signInAs(stack.run.gateway.url, { email, password: stack.password });
+  }
+
+  static async signInAs(url: string, person: { email: string; password: string }): Promise<Client> {
+    const client = new Client(url);
+    const answer = await client.request('POST', '/api/v1/auth/login', person);
     if (answer.status !== 200) throw new Error(`sign-in answered ${answer.status}`);
     return client;
   }

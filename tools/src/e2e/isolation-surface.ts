@@ -37,6 +37,13 @@ interface OpenApi {
   >;
 }
 
+const DOCUMENT = {
+  statements: [
+    { id: 'stolen', effect: 'allow', principals: ['*'], actions: ['read'], resources: ['stolen/**'] },
+  ],
+};
+const HASH = 'a'.repeat(64);
+
 /** Bodies that would be taken, so that nothing but the target is refused. A new route with a body must be named here. */
 const BODIES: Readonly<Record<string, object>> = {
   labelAgent: { labels: { stolen: 'yes' } },
@@ -44,7 +51,21 @@ const BODIES: Readonly<Record<string, object>> = {
   updateGroup: { name: 'stolen', selector: 'labels.env = "prod"' },
   issueEnrolmentToken: {},
   issueApiToken: { name: 'stolen', permissions: ['org:read'] },
+  createPolicy: { name: 'stolen', content: { document: DOCUMENT } },
+  writePolicyDraft: { name: 'stolen', content: { document: DOCUMENT } },
+  requestPolicyReview: {},
+  reviewPolicy: { hash: HASH, verdict: 'approved' },
+  publishPolicy: {},
+  assignPolicy: { target: { kind: 'organisation' } },
+  controlPolicyRollout: { action: 'pause' },
+  checkPolicy: { content: { document: DOCUMENT } },
+  replayPolicy: { content: { document: DOCUMENT } },
+  askAccess: { principal: 'app:stolen' },
 };
+
+/** Of what has no kind of its own: the first there may be of it. */
+const FIRST: Readonly<Record<string, string>> = { '{version}': '1', '{assignment}': 'first' };
+const QUERIES: Readonly<Record<string, string>> = { comparePolicyVersions: '?from=1&to=1' };
 
 /** Every route below an organisation, from the description the gateway gives of itself. */
 export function restOperations(document: OpenApi): RestOperation[] {
@@ -60,13 +81,19 @@ export function restOperations(document: OpenApi): RestOperation[] {
           kind: kindOf(template),
           creates: method !== 'get',
           body,
-          path: (org: string, id: string) => template.replace('{org}', org).replace(/\{\w+\}/, id),
+          path: (org: string, id: string) =>
+            template
+              .replace('{org}', org)
+              .replace(/\{(?:version|assignment)\}/g, (name) => FIRST[name] ?? '')
+              .replace(/\{\w+\}/, id) + (QUERIES[operationId] ?? ''),
         };
       }),
     );
 }
 
 function kindOf(template: string): Kind | undefined {
+  if (template.includes('{policy}')) return 'policy';
+  if (template.includes('certificates/{')) return 'certificate';
   if (template.includes('{agent}')) return 'agent';
   if (template.includes('{group}')) return 'group';
   if (template.includes('enrolment-tokens/{')) return 'enrolmentToken';
@@ -135,6 +162,15 @@ function holdsId(type: GraphQLInputType): boolean {
   return isInputObjectType(named) && Object.values(named.getFields()).some((field) => holdsId(field.type));
 }
 
+/** Texts of which not every one is taken, by the names of what they are given for. */
+const STRINGS: Readonly<Record<string, string>> = {
+  selector: 'labels.env = "prod"',
+  action: 'pause',
+  hash: HASH,
+  verdict: 'approved',
+  text: JSON.stringify(DOCUMENT),
+};
+
 /** A literal that would be taken; what an id is of is said by the field it is given to. */
 function argument(
   { name, type }: GraphQLArgument | GraphQLInputField,
@@ -142,20 +178,23 @@ function argument(
   given: (kind: Kind) => string,
 ): string {
   const named = getNamedType(type);
+  if (name === 'assignmentId') return '"first"';
   if (named.name === 'ID') return given(kindOfField(name === 'id' ? field : name));
   if (isInputObjectType(named)) {
     const fields = Object.values(named.getFields()).filter(
-      (one) => isRequiredInputField(one) || holdsId(one.type),
+      (one) => isRequiredInputField(one) || holdsId(one.type) || one.name in STRINGS,
     );
     return `{ ${fields.map((one) => `${one.name}: ${argument(one, field, given)}`).join(', ')} }`;
   }
-  if (named.name === 'JSONObject') return '{ stolen: "yes" }';
-  if (named.name === 'String') return JSON.stringify(name === 'selector' ? 'labels.env = "prod"' : 'stolen');
+  if (named.name === 'JSONObject')
+    return name === 'target' ? '{ kind: "organisation" }' : '{ stolen: "yes" }';
+  if (named.name === 'String') return JSON.stringify(STRINGS[name] ?? 'stolen');
   throw new Error(`No value is known for ${field}(${name}: ${String(type)})`);
 }
 
 function kindOfField(field: string): Kind {
   const name = field.toLowerCase();
+  if (name.includes('policy') || name.includes('rollout')) return 'policy';
   if (name.includes('agent')) return 'agent';
   if (name.includes('group')) return 'group';
   if (name.includes('enrolmenttoken')) return 'enrolmentToken';

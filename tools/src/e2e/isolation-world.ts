@@ -1,8 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { waitFor } from '@keyfleet/testing';
+import type { Answer } from '../launcher/http.js';
 import { runToEnd } from '../launcher/node-process.js';
 import { type AgentRow, Client, type EventRow } from './client.js';
 import { environmentOf } from './replicas.js';
+import { addOwner } from './second-owner.js';
 import type { Stack } from './stack.js';
 
 export interface Side {
@@ -13,7 +16,9 @@ export interface Side {
   /** The same, at another gateway. */
   readonly at: (url: string) => Client;
   /** Ids of what it has, by the name of the path parameter. */
-  readonly ids: Readonly<Record<'agent' | 'group' | 'enrolmentToken' | 'apiToken', string>>;
+  readonly ids: Readonly<
+    Record<'agent' | 'group' | 'enrolmentToken' | 'apiToken' | 'policy' | 'certificate', string>
+  >;
   /** What must never stand in an answer to somebody else. */
   readonly marks: readonly string[];
   /** Cursors of its lists. */
@@ -26,6 +31,9 @@ const EVERY_PERMISSION = [
     'enrolment:read',
     'enrolment:write',
     'events:read',
+    'policies:read',
+    'policies:write',
+    'policies:publish',
     'users:read',
     'users:write',
     'tokens:read',
@@ -67,6 +75,7 @@ export async function sideOf(stack: Stack, admin: Client, slug: string): Promise
     await make('enrolment-tokens', {}),
   ];
   const client = new TokenClient(stack.run.gateway.url, token);
+  const policy = await publishedPolicy(stack, admin, slug);
   const { items: agents } = await client.get<{ items: AgentRow[] }>(`${base}/agents`);
   const { items: events } = await client.get<{ items: EventRow[] }>(`${base}/events?limit=200`);
   const own = events.filter(({ stream }) => !stream.startsWith('detection-'));
@@ -82,14 +91,47 @@ export async function sideOf(stack: Stack, admin: Client, slug: string): Promise
       group: group?.id ?? '',
       enrolmentToken: tokens[0]?.id ?? '',
       apiToken,
+      ...policy,
     },
     marks: [
       ...agents.flatMap(({ id, name }) => [id, `"${name}"`]),
       ...own.map(({ id }) => id),
       ...[`${slug}-group-`, `${slug}-only`, `all of ${slug}`, ...tokens.map(({ id }) => id), apiToken],
+      ...Object.values(policy),
     ],
     cursors,
   };
+}
+
+/** Written by one person, reviewed by another, and vouched for. */
+async function publishedPolicy(stack: Stack, admin: Client, slug: string) {
+  const base = `/api/v1/orgs/${slug}/policies`;
+  const document = {
+    statements: [
+      {
+        ...{ id: 'own', effect: 'allow', principals: [`app:${slug}-only`], actions: ['read'] },
+        resources: ['team/**'],
+      },
+    ],
+  };
+  const told = async <T>(answer: Promise<Answer>): Promise<T> => {
+    const { status, body } = await answer;
+    if (status >= 300) throw new Error(`${slug}: ${JSON.stringify(body)}`);
+    return body as T;
+  };
+  const { id: policy } = await told<{ id: string }>(
+    admin.request('POST', base, { name: `${slug}-policy`, content: { document } }),
+  );
+  const { draft } = await waitFor(() => admin.get<{ draft: { hash: string } }>(`${base}/${policy}`));
+  const reviewer = await Client.signInAs(stack.run.gateway.url, addOwner(stack, { slug, name: slug }));
+  const verdict = { hash: draft.hash, verdict: 'approved' };
+  await told(reviewer.request('POST', `${base}/${policy}/draft/reviews`, verdict));
+  await told(admin.request('POST', `${base}/${policy}/publish`, {}));
+  const made = await told<{ certificateId: string }>(
+    admin.request('POST', `${base}/${policy}/versions/1/certificates`),
+  );
+  await waitFor(() => admin.get(`${base}/${policy}/versions/1`));
+  return { policy, certificate: made.certificateId };
 }
 
 async function cursorsOf(client: Client, base: string): Promise<string[]> {

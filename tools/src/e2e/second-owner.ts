@@ -10,8 +10,8 @@ export interface Person {
 
 /** Another person who owns an organisation of the demo: the installation's own tool makes them, beside its services. */
 export function addOwner({ directory }: Stack, org: { slug: string; name: string }): Person {
-  const person = { email: 'second@keyfleet.local', password: 'the password of somebody else' };
-  const passwordFile = join(directory, 'second-password');
+  const person = { email: `second@${org.slug}.example`, password: 'the password of somebody else' };
+  const passwordFile = join(directory, `second-password-${org.slug}`);
   writeFileSync(passwordFile, person.password, { mode: 0o600 });
   const databases = ['store', 'worker', 'identity'].map((role) => [
     `KEYFLEET_DATABASE__${role.toUpperCase()}_URL_FILE`,
