@@ -5,7 +5,7 @@ import type { z } from 'zod';
 const FIELDS = Object.keys(journalEntry.shape).length;
 /** Days every month has: the others are left to the schema. */
 const COMMON_TIME =
-  /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/;
+  /^(?:19[7-9]\d|[2-9]\d{3})-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/;
 const TYPE = /^[A-Z][A-Za-z]{2,63}$/;
 const HEX_64 = /^[0-9a-f]{64}$/;
 

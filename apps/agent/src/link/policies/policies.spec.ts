@@ -96,6 +96,7 @@ describe('policies over the link', () => {
     await plane.broker.server.kill();
     plane.policies.decree(id, bundle(), { version: 4 });
     await plane.broker.restart();
+    await plane.broker.push();
     await applied(4);
     expect(plane.policies.asked.find(({ kind }) => kind === 'manifest')).toMatchObject({ have: 3 });
   });
@@ -136,6 +137,7 @@ describe('policies over the link', () => {
     await stopped.promise;
     await plane.broker.server.kill();
     await plane.broker.restart();
+    await plane.broker.push();
     await applied(1);
     const all = Array.from({ length: Math.ceil(pieces.bytes.length / 200) }, (_, n) => n * 200);
     expect(offsets).toEqual([...all.slice(0, 3), ...all.slice(2)]);
