@@ -104,6 +104,29 @@ describe('simulated agents', () => {
     expect(told().every(({ data }) => data['code'] === 'invalid')).toBe(true);
   });
 
+  it('refuse the one bundle they are told to, and tell which ones they had', async () => {
+    await crowd(2);
+    const [good, bad] = [allow('app:web'), allow('app:shop')];
+    if (agents[1]) agents[1].policy.refuses = { hash: bad.hash };
+    publish(1, good);
+    await waitFor(() => versions().every((version) => version === 1));
+    publish(2, bad);
+    await waitFor(() => versions()[0] === 2 && reports()[1]?.policyRefusals.count === 1);
+    publish(3, good);
+    await waitFor(() => versions().every((version) => version === 3));
+    expect(reports().map(({ policiesApplied }) => policiesApplied)).toEqual([
+      [
+        { version: 1, hash: good.hash },
+        { version: 2, hash: bad.hash },
+        { version: 3, hash: good.hash },
+      ],
+      [
+        { version: 1, hash: good.hash },
+        { version: 3, hash: good.hash },
+      ],
+    ]);
+  });
+
   it('G10: have their policy again after their process died, and an older one only with the disk of before', async () => {
     await crowd(1);
     const [agent] = agents as [Agent];

@@ -10,6 +10,8 @@ import type { MemoryPolicies } from './memory-policies.js';
 
 /** Thousands of agents share few bundles; more than so many at once are made anew. */
 const SHARED = 64;
+/** So many of the policies it had are told. */
+const TOLD = 20;
 
 interface Shared {
   bytes?: Uint8Array;
@@ -48,13 +50,14 @@ export interface SimulatedPolicyOptions {
 
 /** The policy of a simulated agent: judged, kept and decided by as a real one's, without a vault behind it. */
 export class SimulatedPolicy {
-  /** Every bundle is invalid to it. */
-  refuses = false;
+  /** Every bundle is invalid to it, or the one of this hash. */
+  refuses: boolean | { readonly hash: string } = false;
   question: SimulatedRequest | undefined;
   readonly #options: SimulatedPolicyOptions;
   readonly #refusals = { count: 0, last: null as string | null };
   #keeper: PolicyKeeper;
   #appliedAt: number | null = null;
+  #applied: Report['policiesApplied'] = [];
 
   constructor(options: SimulatedPolicyOptions) {
     this.#options = options;
@@ -81,10 +84,11 @@ export class SimulatedPolicy {
     return { outcome: policy.decide(access).verdict, policyVersion: policy.version };
   };
 
-  report(): Pick<Report, 'policy' | 'policyRefusals' | 'verdict'> {
+  report(): Pick<Report, 'policy' | 'policiesApplied' | 'policyRefusals' | 'verdict'> {
     const inForce = this.#keeper.inForce();
     return {
       policy: inForce && { ...inForce, appliedAt: this.#appliedAt },
+      policiesApplied: this.#applied,
       policyRefusals: { ...this.#refusals },
       verdict: this.#answer(),
     };
@@ -107,7 +111,7 @@ export class SimulatedPolicy {
     const keeper = new PolicyKeeper({
       ...this.#options,
       compile: (bytes: Uint8Array, manifest: PolicyManifest) => {
-        if (this.refuses) throw new Error('told to refuse');
+        if (this.#isRefused(manifest)) throw new Error('told to refuse');
         return compileShared(bytes, manifest);
       },
       logger: {
@@ -117,9 +121,16 @@ export class SimulatedPolicy {
       },
     });
     keeper.onChange(() => {
-      if (keeper.inForce()) this.#appliedAt = Date.now();
+      const inForce = keeper.inForce();
+      if (!inForce) return;
+      this.#appliedAt = Date.now();
+      this.#applied = [...this.#applied, inForce].slice(-TOLD);
     });
     return keeper;
+  }
+
+  #isRefused({ hash }: PolicyManifest): boolean {
+    return typeof this.refuses === 'boolean' ? this.refuses : this.refuses.hash === hash;
   }
 
   #count(fields: object): void {

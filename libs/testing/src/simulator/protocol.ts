@@ -59,8 +59,12 @@ export type SimulatorCommand =
       /** How old the oldest of them claims to be: a backlog after weeks. */
       readonly agoMs?: number;
     }
-  /** From now on they refuse every policy bundle as invalid, or take them again (a version refused once stays so). */
-  | { readonly kind: 'refuse'; readonly agents: AgentChoice; readonly policies: boolean }
+  /** From now on they refuse every policy bundle as invalid, or the one of this hash, or take them again (a version refused once stays so). */
+  | {
+      readonly kind: 'refuse';
+      readonly agents: AgentChoice;
+      readonly policies: boolean | { readonly hash: string };
+    }
   /** What each report answers from now on, by the policy in force at that moment. */
   | { readonly kind: 'ask'; readonly agents: AgentChoice; readonly request: SimulatedRequest }
   /** Answered when every entry of theirs was acknowledged. */
@@ -92,6 +96,8 @@ export interface SimulatedAgent {
     readonly hash: string;
     readonly appliedAt: number | null;
   } | null;
+  /** Those it put in force since it was added, the newest last; of more than 20 the newest ones. */
+  readonly policiesApplied: readonly { readonly version: number; readonly hash: string }[];
   /** How many policies it refused, and the last one's code. */
   readonly policyRefusals: { readonly count: number; readonly last: string | null };
   /** Its answer to what was asked last; null where nothing was. Without a policy everything is allowed. */

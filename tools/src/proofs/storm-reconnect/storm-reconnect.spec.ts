@@ -15,7 +15,7 @@ function agent(index: number, change: Partial<SimulatedAgent> = {}): SimulatedAg
     ...{ index, agentId: `agt_${index}`, orgId: 'org_1', state: 'connected', attempts: 2, failures: 0 },
     journal: { epoch: 1, seq: 0, acknowledged: 0 },
     ...{ idsHash: '', recorded: 0, killedAt: null, connectedAt: ACCEPTED_AT + 40 * index },
-    ...{ policy: null, policyRefusals: { count: 0, last: null }, verdict: null },
+    ...{ policy: null, policiesApplied: [], policyRefusals: { count: 0, last: null }, verdict: null },
     ...change,
   };
 }
