@@ -16,7 +16,7 @@ import { issueAgentCertificate, newNkeySeed, nkeySigner, readCertificateRequest 
 import { agentUserJwt, listenToAgents, publicKeyOf } from '@keyfleet/messaging';
 import { TestBroker } from '@keyfleet/messaging/testing';
 import { newId } from '@keyfleet/platform';
-import { temporaryDirectory } from '@keyfleet/testing';
+import { temporaryDirectory, waitFor } from '@keyfleet/testing';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { type Gateway, startGateway } from './gateway.js';
 import { TestPolicies } from './policies.js';
@@ -197,6 +197,12 @@ export class TestControlPlane {
       agentSubject({ orgId, agentId }, 'cmd'),
       JSON.stringify({ ...unsigned, signature }),
     );
+  }
+
+  /** Resolves once its services are connected, as some time after a broker came back: what they say before is lost. */
+  async ready(): Promise<void> {
+    await waitFor(() => this.#service?.flush().then(() => true));
+    await this.policies.ready();
   }
 
   /** A file with a token that is good here; another letter, another token. */

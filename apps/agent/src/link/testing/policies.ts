@@ -8,6 +8,7 @@ import {
 import { agentSubject } from '@keyfleet/contracts/messages';
 import type { NkeySigner } from '@keyfleet/crypto';
 import { listenToAgents } from '@keyfleet/messaging';
+import { waitFor } from '@keyfleet/testing';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { type NamedBundle, PolicyAuthority, type Signed } from '../../policy/testing/policies.js';
 
@@ -81,6 +82,10 @@ export class TestPolicies {
     if (!bytes) return { code: 'resource.not-found' };
     const data = bytes.subarray(offset, offset + this.chunkBytes).toString('base64');
     return { hash, offset, total: bytes.length, data };
+  }
+
+  async ready(): Promise<void> {
+    await waitFor(() => this.#service?.flush().then(() => true));
   }
 
   async close(): Promise<void> {
