@@ -1,4 +1,4 @@
-import { errorCode, type Sql } from '@keyfleet/postgres';
+import { endFrozenSessions, errorCode, type Sql } from '@keyfleet/postgres';
 
 export interface LeaseOptions {
   readonly sql: Sql;
@@ -25,7 +25,8 @@ export async function acquireLease(options: LeaseOptions): Promise<Lease | null>
   try {
     return await take(options);
   } catch (error) {
-    if (errorCode(error) === LOCK_TIMEOUT) await endFrozenHolder(options);
+    // Whoever keeps it locked for longer than a lease lasts may be frozen in the middle of a statement.
+    if (errorCode(error) === LOCK_TIMEOUT) await endFrozenSessions(options.sql, options.ttlMs ?? TTL_MS);
     throw error;
   }
 }
@@ -41,19 +42,6 @@ async function take(options: LeaseOptions): Promise<Lease | null> {
       where l.until < clock_timestamp() or l.holder = excluded.holder
     returning epoch`;
   return row ? { holder, epoch: row.epoch } : null;
-}
-
-/**
- * A process frozen between preparing a statement and running it keeps its row locks for ever: to the server its
- * session is active, so no timeout of PostgreSQL 15 or 16 ends it. Ends the session that keeps an expired lease locked
- * while it waits for its client.
- */
-async function endFrozenHolder({ sql, projection, version }: LeaseOptions): Promise<void> {
-  await sql`
-    select pg_terminate_backend(a.pid) from projections.leases l
-    join pg_locks k on k.locktype = 'transactionid' and k.granted and k.transactionid = l.xmax
-    join pg_stat_activity a on a.pid = k.pid and a.usename = current_user and a.wait_event = 'ClientRead'
-    where l.projection = ${projection} and l.version = ${version} and l.until < clock_timestamp()`;
 }
 
 /** False where the lease was lost to another holder. */

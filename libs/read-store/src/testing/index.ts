@@ -1,0 +1,1 @@
+export { type Happening, type ReadModelWorld, readModelWorld } from './read-model-world.js';
