@@ -43,8 +43,9 @@ export class Certificates {
     const state = await this.#policy(orgId, policyId, version);
     const at = toTimestamp(this.#parts.clock.now());
     const agents = await this.#agents({ orgId, policyId, version, at }, state);
-    const text = [PURPOSE, ...linesOf({ orgId, policyId, version, at, agents })].join('\n');
-    const { key, signatures } = await this.#parts.signer.sign(PURPOSE, [text.split('\n').slice(1)]);
+    const lines = linesOf({ orgId, policyId, version, at, agents });
+    const text = [PURPOSE, ...lines].join('\n');
+    const { key, signatures } = await this.#parts.signer.sign(PURPOSE, [lines]);
     const converged = agents.filter((agent) => agent.state === 'converged').length;
     const id = sha256Hex(text);
     await this.#parts.sql`

@@ -2,8 +2,9 @@ import { signTexts } from '@keyfleet/contracts/messages';
 import { KeyfleetError } from '@keyfleet/kernel';
 import type { CommandClient } from '@keyfleet/messaging';
 import { newId } from '@keyfleet/platform';
+import type { z } from 'zod';
 
-export type Purpose = 'keyfleet.manifest.v1' | 'keyfleet.convergence.v1';
+export type Purpose = z.infer<typeof signTexts.request>['purpose'];
 
 export interface Signed {
   /** Public NKey. */
