@@ -52,8 +52,24 @@ export function manifestSigningInput(manifest: Omit<PolicyManifest, 'v' | 'key' 
   return ['keyfleet.manifest.v1', ...manifestLines(manifest)].join('\n');
 }
 
+/** A bundle of at most so many bytes after deflation comes with the push; a larger one is fetched. */
+export const MAX_PUSHED_BUNDLE_BYTES = 8 * 1024;
+/** In no wider a window are agents asked to report. */
+export const MAX_REPORT_WITHIN_MS = 30_000;
+
 /** Pushed on an agent's `cmd` subject. It vouches for itself and may come twice, so it is no command with an end. */
-export const policyPush = z.strictObject({ v: z.literal(1), manifest: policyManifest });
+export const policyPush = z.strictObject({
+  v: z.literal(1),
+  manifest: policyManifest,
+  /** The bundle, deflated (RFC 1951). One that is not what the manifest says counts as not given. */
+  bundle: z
+    .base64()
+    .max(4 * Math.ceil(MAX_PUSHED_BUNDLE_BYTES / 3))
+    .optional(),
+  /** Applied at once; told at a moment drawn from a window of so many milliseconds, because many were pushed to. */
+  reportWithinMs: z.int().min(1).max(MAX_REPORT_WITHIN_MS).optional(),
+});
+export type PolicyPush = z.infer<typeof policyPush>;
 
 /** Asked by agents on `rpc.policy`: after each connect which bundle holds, then for the pieces of one they lack. */
 export const rpcPolicyRequest = z.discriminatedUnion('kind', [

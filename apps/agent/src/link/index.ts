@@ -10,6 +10,7 @@ import { readIfThere } from './identity/files.js';
 import { IdentityStore } from './identity/store.js';
 import { backoff, fullJitter, type Pace, paceFromEnvironment } from './pace.js';
 import { PolicyFetch } from './policies/fetch.js';
+import { Quiet } from './policies/quiet.js';
 import { Renewal } from './renewal.js';
 import { sync } from './sync.js';
 import { Upload } from './upload.js';
@@ -48,6 +49,7 @@ class RunningLink implements Link {
   readonly #renewal: Renewal;
   readonly #upload: Upload;
   readonly #policies: PolicyFetch | undefined;
+  readonly #quiet: Quiet;
   #running: Promise<void> = Promise.resolve();
   #state: LinkStatus['state'] = 'unenrolled';
   #since: string;
@@ -82,8 +84,11 @@ class RunningLink implements Link {
     const broker = this.#connection;
     this.#heart = new Heart({ ...common, host, broker, onBeat: () => void broker.probe() });
     const { policies } = host;
+    const quiet = new Quiet(common);
+    this.#quiet = quiet;
     const have = () => host.policy();
-    this.#policies = policies && new PolicyFetch({ ...common, broker, policies, have });
+    const onToldTogether = (withinMs: number) => quiet.begin(withinMs);
+    this.#policies = policies && new PolicyFetch({ ...common, broker, policies, have, onToldTogether });
     const onRevoked = () => {
       this.#enter('revoked');
       this.#store.markRevoked(this.#since);
@@ -108,6 +113,7 @@ class RunningLink implements Link {
       onRevoked,
       onUnknown: () => this.#renewal.unknown(),
       onBatch: host.onBatch,
+      quietMs: () => quiet.leftMs,
     });
   }
 
@@ -150,7 +156,7 @@ class RunningLink implements Link {
     journal.identify(identity);
     // A revoked agent asks once whether that still holds, and else leaves the broker alone.
     this.#enter(identity.revokedAt ? 'revoked' : 'connecting');
-    const stopListening = this.#host.onHealthChange(() => this.beatNow());
+    const stopListening = this.#host.onHealthChange(() => this.#quiet.after(() => this.beatNow(), signal));
     try {
       await Promise.all([
         identity.revokedAt ? undefined : this.#connection.open(),

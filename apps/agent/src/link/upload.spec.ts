@@ -101,6 +101,7 @@ function start(factor = 5_000): void {
     onUnknown: () => {
       unknown += 1;
     },
+    quietMs: () => 0,
   });
   void upload.run(ending.signal);
 }

@@ -33,6 +33,8 @@ export interface UploadOptions {
   /** The control plane has no such agent. */
   onUnknown(): void;
   readonly onBatch?: OnBatch;
+  /** What is new has so long. */
+  quietMs(): number;
 }
 
 /** What to do after an answer. */
@@ -40,7 +42,12 @@ type Next =
   | { readonly kind: 'go on' }
   | { readonly kind: 'idle' }
   | { readonly kind: 'sync' }
-  | { readonly kind: 'wait'; readonly ms: number; readonly thenSync?: boolean };
+  | ({ readonly kind: 'wait' } & Wait);
+
+interface Wait {
+  readonly ms: number;
+  readonly thenSync?: boolean;
+}
 
 const SPAN = 'upload journal batch';
 const TIMEOUT_MS = 15_000;
@@ -118,11 +125,11 @@ export class Upload {
     // Without a reason of ours an exception would be made for each, stack and all.
     over.abort('over');
     if (performance.now() > this.#resyncAt) this.#synced = false;
-    else if (this.#synced) await pace.sleep(LINGER_MS, signal);
+    else if (this.#synced) await this.#wait({ ms: Math.max(LINGER_MS, this.#options.quietMs()) }, signal);
   }
 
   /** A new connection ends every waiting: it may lead to somebody who answers otherwise. */
-  async #wait({ ms, thenSync }: Extract<Next, { kind: 'wait' }>, signal: AbortSignal): Promise<void> {
+  async #wait({ ms, thenSync }: Wait, signal: AbortSignal): Promise<void> {
     if (thenSync) this.#synced = false;
     const over = new AbortController();
     const either = AbortSignal.any([signal, over.signal]);

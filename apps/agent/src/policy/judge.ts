@@ -3,6 +3,7 @@ import {
   MAX_BUNDLE_BYTES,
   manifestSigningInput,
   type PolicyManifest,
+  type PolicyPush,
   policyBundle,
   policyManifest,
   policyPush,
@@ -26,9 +27,9 @@ const manifestOfAnySize = policyManifest.extend({ bytes: z.int().min(1) });
 
 const pushOfAnySize = policyPush.extend({ manifest: manifestOfAnySize });
 
-/** The manifest of a push; undefined where it is none. */
-export function readPush(given: unknown): PolicyManifest | undefined {
-  return pushOfAnySize.safeParse(given).data?.manifest;
+/** Undefined where it is no push. */
+export function readPush(given: unknown): PolicyPush | undefined {
+  return pushOfAnySize.safeParse(given).data;
 }
 
 /** Undefined where it is no manifest at all. */

@@ -7,7 +7,7 @@ import {
 import type { AgentAddress } from '@keyfleet/contracts/messages';
 import { postgresFailure, type Sql, transaction } from '@keyfleet/postgres';
 import { announceChanges } from '@keyfleet/read-store';
-import { BundleCache } from './bundle-cache.js';
+import type { BundleCache } from './bundle-cache.js';
 import type { DistributionMetrics } from './metrics.js';
 
 /** Told on the change feed where an agent decides by more than we know of. */
@@ -16,6 +16,7 @@ export const AHEAD = 'policy.ahead';
 export interface AnswerParts {
   /** As `kf_worker`. */
   readonly sql: Sql;
+  readonly bundles: BundleCache;
   readonly metrics: Pick<DistributionMetrics, 'answered'>;
   readonly onError: (error: unknown) => void;
   /** Looks into the database at one time; 16 by default. */
@@ -38,13 +39,11 @@ const NOT_FOUND = { code: 'resource.not-found' } as const;
 /** Answers `rpc.policy`: which manifest is an agent's, and the pieces of bundles. Any number of replicas may. */
 export class PolicyAnswers {
   readonly #parts: AnswerParts;
-  readonly #bundles: BundleCache;
   readonly #waiting: (() => void)[] = [];
   #active = 0;
 
   constructor(parts: AnswerParts) {
     this.#parts = parts;
-    this.#bundles = new BundleCache(parts.sql);
   }
 
   /** Never throws, whatever comes. Who asks is what the broker vouches for, not what the request says. */
@@ -65,9 +64,10 @@ export class PolicyAnswers {
   async #answer(from: AgentAddress, request: RpcPolicyRequest): Promise<Answer> {
     if (request.kind === 'manifest') return this.#bounded(() => this.#manifest(from, request.have));
     const { hash, offset } = request;
-    const known = this.#bundles.peek(from.orgId, hash);
+    const { bundles } = this.#parts;
+    const known = bundles.peek(from.orgId, hash);
     if (known !== undefined) return known?.at(offset) ?? NOT_FOUND;
-    return this.#bounded(async () => (await this.#bundles.find(from.orgId, hash))?.at(offset) ?? NOT_FOUND);
+    return this.#bounded(async () => (await bundles.find(from.orgId, hash))?.at(offset) ?? NOT_FOUND);
   }
 
   async #manifest({ orgId, agentId }: AgentAddress, have: number): Promise<Answer> {

@@ -1,4 +1,5 @@
-import { BUNDLE_CHUNK_BYTES, type RpcPolicyReply } from '@keyfleet/contracts';
+import { deflateRawSync } from 'node:zlib';
+import { BUNDLE_CHUNK_BYTES, MAX_PUSHED_BUNDLE_BYTES, type RpcPolicyReply } from '@keyfleet/contracts';
 import type { Sql } from '@keyfleet/postgres';
 import { LRUCache } from 'lru-cache';
 
@@ -7,8 +8,12 @@ export interface StoredBundle {
   readonly total: number;
   /** The answer for a piece that begins here; `null` where nothing begins. */
   at(offset: number): Uint8Array | null;
+  /** Deflated and in base64, as it goes with a push; `null` where it is too large for that. */
+  readonly deflated: string | null;
 }
 
+/** Text of which hardly anything repeats stays about as large: not even tried beyond so many bytes. */
+const HOPELESS_BYTES = 32 * MAX_PUSHED_BUNDLE_BYTES;
 const CACHE_BYTES = 64 * 1024 * 1024;
 /** Who asks for what is not there asks again only after this long. */
 const ABSENT_MS = 1_000;
@@ -62,6 +67,7 @@ function storedBundle(hash: string, bytes: Buffer): StoredBundle {
   };
   return {
     total,
+    deflated: deflate(bytes),
     at: (offset) => {
       if (offset >= total) return null;
       if (offset % BUNDLE_CHUNK_BYTES !== 0) return encode(offset);
@@ -70,4 +76,10 @@ function storedBundle(hash: string, bytes: Buffer): StoredBundle {
       return known;
     },
   };
+}
+
+function deflate(bytes: Buffer): string | null {
+  if (bytes.byteLength > HOPELESS_BYTES) return null;
+  const deflated = deflateRawSync(bytes);
+  return deflated.byteLength > MAX_PUSHED_BUNDLE_BYTES ? null : deflated.toString('base64');
 }

@@ -1,11 +1,15 @@
-import type { policyPush } from '@keyfleet/contracts';
-import { manifestLines, type PolicyManifest } from '@keyfleet/contracts';
+import {
+  MAX_REPORT_WITHIN_MS,
+  manifestLines,
+  type PolicyManifest,
+  type PolicyPush,
+} from '@keyfleet/contracts';
 import { agentSubject } from '@keyfleet/contracts/messages';
 import { type Clock, toTimestamp } from '@keyfleet/kernel';
 import { failpoint } from '@keyfleet/platform';
 import type { Sql } from '@keyfleet/postgres';
 import type { NatsConnection } from '@nats-io/transport-node';
-import type { z } from 'zod';
+import type { BundleCache } from './bundle-cache.js';
 import { readUnanswered, readUnsigned, saveManifests, type Unsigned } from './desired-table.js';
 import type { DistributionMetrics } from './metrics.js';
 import type { Signer } from './signer.js';
@@ -13,6 +17,7 @@ import type { Signer } from './signer.js';
 export interface DeliveryParts {
   readonly sql: Sql;
   readonly signer: Signer;
+  readonly bundles: BundleCache;
   readonly nats: Pick<NatsConnection, 'publish'>;
   readonly clock: Clock;
   readonly metrics: Pick<DistributionMetrics, 'signed' | 'pushed'>;
@@ -22,6 +27,13 @@ export interface DeliveryParts {
 const BATCH = 1_000;
 /** While one batch is signed the one before is stored and pushed. */
 const AT_ONCE = 2;
+/** For each of those told at once: what they all say of it takes several times what telling them took. */
+const REPORT_MS_EACH = 2;
+
+/** How long so many agents may take to say what became of it, in milliseconds. */
+export function reportWindow(agents: number): number {
+  return Math.min(agents * REPORT_MS_EACH, MAX_REPORT_WITHIN_MS);
+}
 
 /** Has manifests signed, stores them and tells the agents. Each step is done again where it was cut off. */
 export class Delivery {
@@ -34,8 +46,9 @@ export class Delivery {
   /** Whatever of an organisation has no manifest yet. */
   async deliver(orgId: string, signal: AbortSignal): Promise<void> {
     const left = await readUnsigned(this.#parts.sql, orgId);
+    const window = reportWindow(left.length);
     const work = async (): Promise<void> => {
-      while (left.length > 0 && !signal.aborted) await this.#deliver(orgId, left.splice(0, BATCH));
+      while (left.length > 0 && !signal.aborted) await this.#deliver(orgId, left.splice(0, BATCH), window);
     };
     await Promise.all(Array.from({ length: AT_ONCE }, work));
   }
@@ -43,11 +56,12 @@ export class Delivery {
   /** To agents that are online and have not said anything about what they were given before this moment. */
   async remind(orgId: string, before: number): Promise<void> {
     const manifests = await readUnanswered(this.#parts.sql, orgId, toTimestamp(before));
-    for (const manifest of manifests) this.#push(manifest);
+    const window = reportWindow(manifests.length);
+    for (const manifest of manifests) await this.#push(manifest, window);
     this.#parts.metrics.pushed(manifests.length, 'again');
   }
 
-  async #deliver(orgId: string, batch: readonly Unsigned[]): Promise<void> {
+  async #deliver(orgId: string, batch: readonly Unsigned[], window: number): Promise<void> {
     const { signer, clock, sql, metrics } = this.#parts;
     const issuedAt = toTimestamp(clock.now());
     const plain = batch.map((unsigned) => ({ v: 1 as const, orgId, ...unsigned, issuedAt }));
@@ -60,13 +74,19 @@ export class Delivery {
     const saved = await saveManifests(sql, manifests);
     await failpoint('distribution.after-saved');
     const wanted = manifests.filter(({ agentId }) => saved.has(agentId));
-    for (const manifest of wanted) this.#push(manifest);
+    for (const manifest of wanted) await this.#push(manifest, window);
     metrics.pushed(wanted.length, 'new');
   }
 
-  #push(manifest: PolicyManifest): void {
-    const { nats } = this.#parts;
-    const message: z.input<typeof policyPush> = { v: 1, manifest };
+  async #push(manifest: PolicyManifest, window: number): Promise<void> {
+    const { nats, bundles } = this.#parts;
+    const { orgId, hash } = manifest;
+    const known = bundles.peek(orgId, hash);
+    const bundle = (known === undefined ? await bundles.find(orgId, hash) : known)?.deflated;
+    const message: PolicyPush = {
+      ...{ v: 1, manifest, reportWithinMs: window },
+      ...(typeof bundle === 'string' && { bundle }),
+    };
     nats.publish(agentSubject(manifest, 'cmd'), JSON.stringify(message));
   }
 }

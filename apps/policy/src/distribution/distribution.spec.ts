@@ -1,4 +1,5 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
+import { inflateRawSync } from 'node:zlib';
 import { policyBundle } from '@keyfleet/contracts';
 import { newId } from '@keyfleet/platform';
 import { waitFor } from '@keyfleet/testing';
@@ -60,6 +61,30 @@ describe('what agents should decide by', () => {
     expect(policyBundle.parse(JSON.parse(bytes.toString()))).toEqual({
       ...{ v: 1, orgId, policies: [{ policyId, version: 1, statements: document.statements }] },
     });
+  });
+
+  it('brings a small bundle with the push, not a large one, and asks many to report over some time', async () => {
+    const orgId = newId('org');
+    const agents = await Promise.all(Array.from({ length: 3 }, () => world.agent(orgId)));
+    await distribute();
+    const policyId = await world.publish(orgId, { document: allow('small') });
+    for (const agent of agents) {
+      const { manifest, bundle = '', reportWithinMs } = await waitFor(() => agent.pushes[0]);
+      const bytes = inflateRawSync(Buffer.from(bundle, 'base64'));
+      expect(createHash('sha256').update(bytes).digest('hex')).toBe(manifest.hash);
+      expect(policyBundle.parse(JSON.parse(bytes.toString())).policies[0]?.policyId).toBe(policyId);
+      expect(await agent.ask({ v: 1, kind: 'bundle', hash: manifest.hash, offset: 0 })).toMatchObject({
+        data: bytes.toString('base64'),
+      });
+      expect(reportWithinMs).toBe(6);
+    }
+    const noise = Array.from({ length: 400 }, (_, n) => ({
+      ...allow(`s${n}`, `team/${randomBytes(30).toString('hex')}`).statements[0],
+    }));
+    const document = { statements: noise } as ReturnType<typeof allow>;
+    await world.publish(orgId, { document });
+    const large = await waitFor(() => agents[0]?.pushes.find(({ manifest }) => manifest.bytes > 20_000));
+    expect(large.bundle).toBeUndefined();
   });
 
   it('follows targets: the organisation, a group, a selector, one agent; and labels that change', async () => {

@@ -7,7 +7,7 @@ import { waitForPosition } from '@keyfleet/read-store';
 import { type Rollouts, underWay } from '../rollouts/rollouts.js';
 import { Bell } from './bell.js';
 import type { BundleMaker } from './bundles.js';
-import type { Delivery } from './delivery.js';
+import { type Delivery, reportWindow } from './delivery.js';
 import { emptyUnused, servedOrganisations } from './desired-table.js';
 import { type Fence, LeaseLostError } from './lease.js';
 import type { DistributionMetrics } from './metrics.js';
@@ -38,11 +38,14 @@ interface Reason {
   readonly since: string | null;
 }
 
+/** Who is told again: nobody, all who did not answer yet, or those who had the time to. */
+type Remind = false | 'everybody' | 'silent';
+
 /** What labels and groups are read from. */
 const READ_MODELS = ['registry.agents', 'registry.groups'];
 const SWEEP_MS = 15_000;
 const LOOK_MS = 2_000;
-/** Agents are told again where they said nothing for so long. */
+/** Agents are told again where they said nothing for so long after they should have. */
 const REMIND_AFTER_MS = 10_000;
 const TIDY_EVERY_MS = 3_600_000;
 /** A pause of twice as long as the work took leaves room for everything else; facts meanwhile come together. */
@@ -91,7 +94,7 @@ export class Distributor {
       const began = clock.monotonic();
       const sweep = began - sweptAt >= sweepMs;
       // Whoever worked before may have ended between storing and telling: the first look tells everybody.
-      const remind = sweep ? clock.now() - (sweptAt < 0 ? 0 : REMIND_AFTER_MS) : undefined;
+      const remind = sweep && (sweptAt < 0 ? 'everybody' : 'silent');
       await this.#pass(fence, signal, { sweep, remind });
       if (sweep) sweptAt = began;
       if (sweep) await this.#tidy();
@@ -106,7 +109,7 @@ export class Distributor {
   async #pass(
     fence: Fence,
     signal: AbortSignal,
-    { sweep, remind }: { readonly sweep: boolean; readonly remind: number | undefined },
+    { sweep, remind }: { readonly sweep: boolean; readonly remind: Remind },
   ): Promise<void> {
     const due = this.#due;
     this.#due = new Map();
@@ -130,7 +133,7 @@ export class Distributor {
     readonly fence: Fence;
     readonly signal: AbortSignal;
     readonly reason: Reason | undefined;
-    readonly remind: number | undefined;
+    readonly remind: Remind;
   }): Promise<void> {
     const { orgId, shelf, fence, signal, reason, remind } = given;
     const { book, delivery, rollouts, metrics, clock } = this.#parts;
@@ -144,7 +147,10 @@ export class Distributor {
       await delivery.deliver(orgId, signal);
       if (reason?.since) metrics.lag((clock.now() - Date.parse(reason.since)) / 1_000);
     }
-    if (remind !== undefined) await delivery.remind(orgId, remind);
+    if (remind) {
+      const patience = remind === 'everybody' ? 0 : REMIND_AFTER_MS + reportWindow(written.agents);
+      await delivery.remind(orgId, clock.now() - patience);
+    }
     if (await rollouts.carryOn(orgId, policies.values(), written.blocked)) this.touch(orgId);
   }
 

@@ -16,6 +16,8 @@ export interface ReconcileParts {
 }
 
 export interface Reconciled {
+  /** Of the organisation, that may connect. */
+  readonly agents: number;
   readonly changed: number;
   /** Policies that some agent did not get, because its bundle would be too large. */
   readonly blocked: ReadonlySet<string>;
@@ -47,7 +49,7 @@ export async function reconcile(
   const changed = wanted.length > 0 ? await writeDesired(options, wanted) : 0;
   if (changed > 0) await failpoint('distribution.after-desired');
   metrics.reconciled(agents.length, changed, (performance.now() - began) / 1_000);
-  return { changed, blocked };
+  return { agents: agents.length, changed, blocked };
 }
 
 /** Nothing is written for an agent that has what it should, or that never had any policy and should have none. */

@@ -8,6 +8,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { rolloutMetrics } from '../rollouts/metrics.js';
 import { Rollouts } from '../rollouts/rollouts.js';
 import { AHEAD, PolicyAnswers } from './answers.js';
+import { BundleCache } from './bundle-cache.js';
 import { BundleMaker } from './bundles.js';
 import { Delivery } from './delivery.js';
 import { Distributor, type DistributorParts } from './distributor.js';
@@ -55,12 +56,13 @@ export async function startDistribution(options: DistributionOptions): Promise<D
   };
   const stop = new AbortController();
   const signer = new AuthoritySigner(options.commands);
+  const bundles = new BundleCache(sql);
   const distributor = new Distributor({
     ...{ ...options, metrics, book: new PolicyBook(store), bundles: new BundleMaker() },
-    delivery: new Delivery({ sql, signer, nats, clock, metrics }),
+    delivery: new Delivery({ sql, signer, bundles, nats, clock, metrics }),
     rollouts: new Rollouts({ sql, store, clock, actor, onMoved: rolloutMetrics(options.metrics) }),
   });
-  const answers = new PolicyAnswers({ sql, metrics, onError });
+  const answers = new PolicyAnswers({ sql, bundles, metrics, onError });
   const listener = listenToAgents(
     nats,
     { kind: 'rpc.policy', queue: QUEUE, onDropped: options.onDropped, onError },

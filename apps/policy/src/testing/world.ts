@@ -3,6 +3,7 @@ import {
   manifestSigningInput,
   type PolicyDocument,
   type PolicyManifest,
+  type PolicyPush,
   type PolicyTarget,
   policyPush,
   type RolloutPlan,
@@ -234,6 +235,8 @@ export class ModelAgent {
   readonly connection: NatsConnection;
   /** Manifests pushed so far, each with a good signature. */
   readonly pushed: PolicyManifest[] = [];
+  /** The pushes as they came. */
+  readonly pushes: PolicyPush[] = [];
   readonly #world: World;
 
   constructor(world: World, { orgId, agentId }: TestAgent, connection: NatsConnection) {
@@ -243,8 +246,10 @@ export class ModelAgent {
     this.#world = world;
     connection.subscribe(agentSubject(this, 'cmd'), {
       callback: (_error, message) => {
-        const { manifest } = policyPush.parse(message.json());
+        const push = policyPush.parse(message.json());
+        const { manifest } = push;
         this.verify(manifest);
+        this.pushes.push(push);
         this.pushed.push(manifest);
       },
     });

@@ -1,4 +1,9 @@
-import { type PolicyManifest, type RpcPolicyRequest, rpcPolicyReply } from '@keyfleet/contracts';
+import {
+  type PolicyManifest,
+  type PolicyPush,
+  type RpcPolicyRequest,
+  rpcPolicyReply,
+} from '@keyfleet/contracts';
 import { readPush } from '../../policy/judge.js';
 import type { Broker } from '../broker.js';
 import type { LinkLogger, LinkPolicies } from '../host.js';
@@ -6,6 +11,7 @@ import { reasonOf } from '../identity/enrol.js';
 import type { IdentityStore, StoredIdentity } from '../identity/store.js';
 import { backoff, fullJitter, type Pace } from '../pace.js';
 import { Signal } from '../signal.js';
+import { inflateBundle } from './inflate.js';
 import { Pieces } from './pieces.js';
 
 export interface PolicyFetchOptions {
@@ -17,6 +23,8 @@ export interface PolicyFetchOptions {
   readonly logger: LinkLogger;
   /** The version in force, for the control plane to know; null where there is none. */
   have(): { readonly version: number } | null;
+  /** Many were told of this policy at once: what is said of it may come within so long. */
+  onToldTogether(withinMs: number): void;
 }
 
 const TIMEOUT_MS = 10_000;
@@ -26,8 +34,8 @@ const REFUSED_AGAIN = { firstMs: 5_000, ceilingMs: 600_000 };
 const MOST_MS = 10 * 60_000;
 /** Asked anew now and then, should a push have been lost on a connection that stayed. */
 const LOOK_MS = 15 * 60_000;
-/** Pushes are small; a reply carries one piece of a bundle. */
-const MAX_PUSH_BYTES = 8 * 1_024;
+/** A push carries a small bundle at most; a reply carries one piece of any. */
+const MAX_PUSH_BYTES = 16 * 1_024;
 const MAX_REPLY_BYTES = 512 * 1_024;
 
 /** What became of a turn: how long to wait, or nothing where there may be more to do at once. */
@@ -49,6 +57,8 @@ export class PolicyFetch {
   readonly #connections = new Signal();
   /** Judged and wanted; its bundle is not here yet. */
   #wanted: PolicyManifest | undefined;
+  /** What came with its push. */
+  #deflated: string | undefined;
   #pieces: Pieces | undefined;
   #asking = false;
   #failures = 0;
@@ -71,9 +81,9 @@ export class PolicyFetch {
 
   /** Takes what came on the `cmd` subject where it is a push; false where it is something else. */
   pushed(payload: Uint8Array): boolean {
-    const manifest = readPushed(payload);
-    if (manifest) this.#take(manifest);
-    return manifest !== undefined;
+    const push = readPushed(payload);
+    if (push) this.#take(push.manifest, push);
+    return push !== undefined;
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -95,11 +105,14 @@ export class PolicyFetch {
   }
 
   /** A policy that was pushed is judged when it comes, so that nothing older ever takes its place. */
-  #take(manifest: PolicyManifest): void {
+  #take(manifest: PolicyManifest, { bundle, reportWithinMs }: Partial<PolicyPush> = {}): void {
     const { store, policies } = this.#options;
     if (!store.current || policies.consider(manifest, store.current) !== 'wanted') return;
     if (this.#wanted && this.#wanted.version >= manifest.version) return;
     this.#wanted = manifest;
+    this.#deflated = bundle;
+    // Of genuine and newer ones only: nobody else shall keep an agent from speaking.
+    if (reportWithinMs !== undefined) this.#options.onToldTogether(reportWithinMs);
     this.#wake.set();
   }
 
@@ -130,7 +143,7 @@ export class PolicyFetch {
   async #fetch(): Promise<Next | undefined> {
     const manifest = this.#wanted;
     if (!manifest) return undefined;
-    const at = this.#options.policies.bundle(manifest.hash);
+    const at = this.#options.policies.bundle(manifest.hash) ?? this.#given(manifest);
     if (at) return this.#apply(manifest, at);
     if (this.#pieces?.hash !== manifest.hash) this.#pieces = new Pieces(manifest);
     const pieces = this.#pieces;
@@ -141,6 +154,13 @@ export class PolicyFetch {
     if ('code' in reply) return this.#gone(manifest, reply.code);
     if (!('data' in reply)) throw new Error('not the answer to this question');
     return this.#add(manifest, pieces, reply);
+  }
+
+  /** Looked at once: where it is not what was announced, it is fetched. */
+  #given(manifest: PolicyManifest): Uint8Array | undefined {
+    const deflated = this.#deflated;
+    this.#deflated = undefined;
+    return deflated === undefined ? undefined : inflateBundle(deflated, manifest);
   }
 
   /** A piece that does not fit is judged like a whole that does not: the bundle is not what was announced. */
@@ -223,7 +243,7 @@ function bounded(ms: number): number {
   return Math.min(Math.max(ms, 1), MOST_MS);
 }
 
-function readPushed(payload: Uint8Array): PolicyManifest | undefined {
+function readPushed(payload: Uint8Array): PolicyPush | undefined {
   if (payload.byteLength > MAX_PUSH_BYTES) return undefined;
   try {
     return readPush(JSON.parse(Buffer.from(payload).toString('utf8')));

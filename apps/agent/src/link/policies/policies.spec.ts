@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { deflateRawSync } from 'node:zlib';
 import type { RpcPolicyRequest } from '@keyfleet/contracts';
 import { newId, systemClock } from '@keyfleet/platform';
 import { waitFor } from '@keyfleet/testing';
@@ -8,7 +9,8 @@ import { bundleOf, type NamedBundle, statement } from '../../policy/testing/poli
 import { MemoryPolicies } from '../../simulator/memory-policies.js';
 import type { Link } from '../host.js';
 import type { StoredIdentity } from '../identity/store.js';
-import { startLink } from '../index.js';
+import { type LinkSeams, startLink } from '../index.js';
+import { pace } from '../pace.js';
 import { TestControlPlane } from '../testing/control-plane.js';
 import { type TestHost, testHost } from '../testing/host.js';
 
@@ -37,18 +39,15 @@ afterEach(async () => {
 afterAll(() => plane.close());
 
 /** The agent's process begins, with what is on its disk. */
-async function start(): Promise<void> {
+async function start(seams: LinkSeams = {}): Promise<void> {
   keeper = new PolicyKeeper({ memory, clock: systemClock, agentId: () => host.journal.owner.agentId });
   const listen = host.onHealthChange;
   const policies = keeper;
-  link = await startLink({
-    ...host,
-    policies,
-    onHealthChange: (listener) => {
-      const stops = [listen(listener), policies.onChange(listener)];
-      return () => stops.forEach((stop) => stop());
-    },
-  });
+  const onHealthChange = (listener: () => void) => {
+    const stops = [listen(listener), policies.onChange(listener)];
+    return () => stops.forEach((stop) => stop());
+  };
+  link = await startLink({ ...host, policies, onHealthChange }, seams);
   await waitFor(() => link?.status().state === 'connected', { what: 'the connection' });
 }
 
@@ -118,6 +117,71 @@ describe('policies over the link', () => {
     publish(2, same);
     await applied(2);
     expect(plane.policies.asksFor('bundle')).toBe(fetched);
+  });
+
+  it('a bundle that comes with its push is not fetched, and one that is another than announced is', async () => {
+    await start();
+    await manifestAsked();
+    const pushWith = (version: number, given: NamedBundle, inside: Buffer) => {
+      const manifest = plane.policies.decree(agentId(), given, { version });
+      const deflated = deflateRawSync(inside).toString('base64');
+      plane.policies.push(agentId(), manifest, { bundle: deflated });
+    };
+    const first = bundle('first');
+    pushWith(1, first, first.bytes);
+    await applied(1);
+    expect(inForce()).toEqual({ version: 1, hash: first.hash });
+    expect(plane.policies.asksFor('bundle')).toBe(0);
+    // Neither another one, nor one that would grow without end, nor what is no deflated text at all.
+    const others = [bundle('other').bytes, Buffer.alloc(5_000_000)];
+    for (const [n, other] of others.entries()) {
+      const named = bundle(`second-${n}`);
+      pushWith(2 + n, named, other);
+      await applied(2 + n);
+      expect(inForce()?.hash).toBe(named.hash);
+    }
+    const last = bundle('last');
+    const manifest = plane.policies.decree(agentId(), last, { version: 4 });
+    plane.policies.push(agentId(), manifest, { bundle: 'bm90aGluZw==' });
+    await applied(4);
+    expect(plane.policies.asksFor('bundle')).toBe(3);
+    await waitFor(() => told().length === 4);
+    expect(told().map(([type]) => type)).toEqual(Array.from({ length: 4 }, () => 'PolicyApplied'));
+  });
+
+  it('decides at once and tells of it at its moment of the window where many were told together', async () => {
+    const gate = Promise.withResolvers<void>();
+    const real = pace();
+    let held = 0;
+    const sleep: typeof real.sleep = async (ms, signal) => {
+      // Nothing else waits about so long.
+      if (ms < 19_000 || ms > 20_000) return real.sleep(ms, signal);
+      held += 1;
+      await gate.promise;
+      return true;
+    };
+    await start({ pace: { ...real, sleep }, random: () => 0.999 });
+    await manifestAsked();
+    const given = bundle();
+    const manifest = plane.policies.decree(agentId(), given, { version: 1 });
+    plane.policies.push(agentId(), manifest, { reportWithinMs: 20_000 });
+    await applied(1);
+    // Its beat and its entry.
+    await waitFor(() => held === 2);
+    expect(told()).toEqual([]);
+    expect(plane.beats.some(({ policy }) => policy !== null)).toBe(false);
+    gate.resolve();
+    await waitFor(() => told().length === 1);
+    await waitFor(() => plane.beats.some(({ policy }) => policy?.version === 1));
+  });
+
+  it('S2: nothing forged keeps an agent from speaking', async () => {
+    await start();
+    await manifestAsked();
+    const forged = plane.policies.decree(agentId(), bundle(), { version: 1, after: { version: 2 } });
+    plane.policies.push(agentId(), forged, { reportWithinMs: 30_000 });
+    await waitFor(() => told().length === 1);
+    expect(told()).toEqual([['PolicyRejected', expect.objectContaining({ code: 'signature' })]]);
   });
 
   it('comes in pieces, and goes on where it was after a reconnect in the middle', async () => {

@@ -1,6 +1,7 @@
 import {
   BUNDLE_CHUNK_BYTES,
   type PolicyManifest,
+  type PolicyPush,
   type RpcPolicyReply,
   type RpcPolicyRequest,
   rpcPolicyRequest,
@@ -49,9 +50,9 @@ export class TestPolicies {
   }
 
   /** Puts it on the agent's subject, whatever it is. */
-  push(agentId: string, manifest: PolicyManifest): void {
+  push(agentId: string, manifest: PolicyManifest, more: Omit<PolicyPush, 'v' | 'manifest'> = {}): void {
     const subject = agentSubject({ orgId: this.#orgId, agentId }, 'cmd');
-    this.#service?.publish(subject, JSON.stringify({ v: 1, manifest }));
+    this.#service?.publish(subject, JSON.stringify({ v: 1, manifest, ...more }));
   }
 
   /** Answers nobody until the work is done. */
