@@ -23,7 +23,7 @@ export interface Place {
 }
 
 /** Of the secrets, what a restored installation cannot make anew: cursors given out, and how to sign in. */
-export const SECRETS = ['cursor-secret', 'admin-password'] as const;
+export const SECRETS = ['cursor-secret', 'admin-password', 'reviewer-password'] as const;
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

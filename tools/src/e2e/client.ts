@@ -12,8 +12,7 @@ export class Client {
   }
 
   static signIn(stack: Stack): Promise<Client> {
-    const { email } = stack.run.admin;
-    return Client.signInAs(stack.run.gateway.url, { email, password: stack.password });
+    return Client.signInAs(stack.run.gateway.url, stack.admin);
   }
 
   static async signInAs(url: string, person: { email: string; password: string }): Promise<Client> {

@@ -5,7 +5,6 @@ import type { Answer } from '../launcher/http.js';
 import { runToEnd } from '../launcher/node-process.js';
 import { type AgentRow, Client, type EventRow } from './client.js';
 import { environmentOf } from './replicas.js';
-import { addOwner } from './second-owner.js';
 import type { Stack } from './stack.js';
 
 export interface Side {
@@ -123,7 +122,7 @@ async function publishedPolicy(stack: Stack, admin: Client, slug: string) {
     admin.request('POST', base, { name: `${slug}-policy`, content: { document } }),
   );
   const { draft } = await waitFor(() => admin.get<{ draft: { hash: string } }>(`${base}/${policy}`));
-  const reviewer = await Client.signInAs(stack.run.gateway.url, addOwner(stack, { slug, name: slug }));
+  const reviewer = await Client.signInAs(stack.run.gateway.url, stack.reviewer);
   const verdict = { hash: draft.hash, verdict: 'approved' };
   await told(reviewer.request('POST', `${base}/${policy}/draft/reviews`, verdict));
   await told(admin.request('POST', `${base}/${policy}/publish`, {}));

@@ -36,7 +36,7 @@ async function signedIn(): Promise<Page> {
   const page = await browser.newPage({ viewport: { width: 1280, height: 760 } });
   await page.goto(`${stack.run.gateway.url}/`);
   await page.getByLabel('E-mail').fill(stack.run.admin.email);
-  await page.locator('input[type=password]').fill(stack.password);
+  await page.locator('input[type=password]').fill(stack.admin.password);
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByRole('heading', { name: 'Organisations' }).waitFor();
   return page;

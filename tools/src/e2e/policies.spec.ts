@@ -3,8 +3,7 @@ import { join } from 'node:path';
 import { openBrowser, temporaryDirectory, waitFor } from '@keyfleet/testing';
 import type { Browser, Page } from 'playwright-core';
 import { askAgent } from './client.js';
-import { addOwner, type Person } from './second-owner.js';
-import { Stack } from './stack.js';
+import { type Person, Stack } from './stack.js';
 
 const PICTURES = join(process.cwd(), '.keyfleet/pictures');
 const SHOWN = { timeout: 60_000 };
@@ -23,10 +22,9 @@ let other: Page;
 beforeAll(async () => {
   mkdirSync(PICTURES, { recursive: true });
   stack = await Stack.start({ directory: temporaryDirectory('policies') });
-  const second = addOwner(stack, { slug: 'acme', name: 'Acme' });
   browser = await openBrowser();
-  page = await signedIn({ email: stack.run.admin.email, password: stack.password });
-  other = await signedIn(second);
+  page = await signedIn(stack.admin);
+  other = await signedIn(stack.reviewer);
 }, 240_000);
 
 afterAll(async () => {

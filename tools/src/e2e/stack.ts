@@ -16,6 +16,12 @@ export interface StackOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** Somebody who signs in. */
+export interface Person {
+  readonly email: string;
+  readonly password: string;
+}
+
 /** The whole product as its users start it: the built launcher, all services, real servers, real agents. */
 export class Stack {
   readonly directory: string;
@@ -68,8 +74,13 @@ export class Stack {
     return join(this.directory, '.keyfleet/run.json');
   }
 
-  get password(): string {
-    return readFileSync(this.run.admin.passwordFile, 'utf8').trim();
+  get admin(): Person {
+    return personOf(this.run.admin);
+  }
+
+  /** Owns the same organisations, and reviews what the admin writes. */
+  get reviewer(): Person {
+    return personOf(this.run.reviewer);
   }
 
   /** `npm run agent -- …` in the folder of this installation. */
@@ -101,4 +112,8 @@ function prepare(directory: string): void {
   ] as const) {
     if (!existsSync(link)) symlinkSync(target, link);
   }
+}
+
+function personOf({ email, passwordFile }: RunFile['admin']): Person {
+  return { email, password: readFileSync(passwordFile, 'utf8').trim() };
 }

@@ -15,7 +15,12 @@ export interface Places {
   readonly natsUrl: string;
 }
 
-export const ADMIN_EMAIL = 'admin@keyfleet.local';
+/** Who signs in to the demo: what one writes and publishes, another has to review. */
+export const PEOPLE = {
+  admin: { email: 'admin@keyfleet.local', name: 'Administrator' },
+  reviewer: { email: 'reviewer@keyfleet.local', name: 'Reviewer' },
+} as const;
+export type PersonName = keyof typeof PEOPLE;
 
 /** The one place that knows what each process is told. Passwords go by file, never by environment or argument. */
 export class Installation {
@@ -39,13 +44,17 @@ export class Installation {
     return ['--directory', this.#places.layout.state, '--nats-port', String(natsPort)];
   }
 
-  /** The first user and the organisations they own, where they are not there yet. */
-  bootstrap(orgs: readonly { slug: string; name: string }[]): { args: readonly string[]; env: Settings } {
-    const { layout } = this.#places;
-    secretFile(layout.adminPasswordFile);
+  /** A person and the organisations they own, where they are not there yet. */
+  bootstrap(
+    person: PersonName,
+    orgs: readonly { slug: string; name: string }[],
+  ): { args: readonly string[]; env: Settings } {
+    const passwordFile = this.#places.layout.passwordFile(person);
+    const { email, name } = PEOPLE[person];
+    secretFile(passwordFile);
     return {
       args: [
-        ...['--email', ADMIN_EMAIL, '--password-file', layout.adminPasswordFile],
+        ...['--email', email, '--name', name, '--password-file', passwordFile],
         ...orgs.flatMap(({ slug, name }) => ['--org', `${slug}:${name}`]),
       ],
       env: this.#databases(['store', 'worker', 'identity']),

@@ -6,7 +6,7 @@ import { findServers, natsBacking, PostgresBacking, RedisBacking } from './backi
 import type { ControlAnswer, ControlRequest } from './control.js';
 import { DEMO_ORGS, demoAgents } from './demo-fleet.js';
 import { Fleet, waitUntilOnline } from './fleet.js';
-import { ADMIN_EMAIL, Installation, type Settings } from './installation.js';
+import { Installation, PEOPLE, type Settings } from './installation.js';
 import type { Layout } from './layout.js';
 import { runToEnd } from './node-process.js';
 import type { LaunchOptions } from './options.js';
@@ -65,16 +65,18 @@ export class Launcher {
       this.#step('broker', () => this.#startBroker(found)),
       this.#step('migrations', () => this.#run('registry', 'migrate', { env: installation.migrate() })),
     ]);
-    const firstAdmin = this.#step('first admin', () =>
-      this.#run('registry', 'bootstrap', installation.bootstrap(DEMO_ORGS)),
-    );
+    // The organisations are there for the second.
+    const people = this.#step('people', async () => {
+      for (const person of ['admin', 'reviewer'] as const)
+        await this.#run('registry', 'bootstrap', installation.bootstrap(person, DEMO_ORGS));
+    });
     // Its failure is told where it is awaited; until then it must not count as unhandled.
-    firstAdmin.catch(() => {});
+    people.catch(() => {});
     await this.#step('services', async (say) => {
       const { signal } = this.#stop;
       const context = { layout: this.#layout, installation, ports: this.#ports, signal, onEvent: this.#tell };
       this.#services = await placeServices(context);
-      await Promise.all([startServices(this.#services, say), firstAdmin]);
+      await Promise.all([startServices(this.#services, say), people]);
     });
     await this.#step('demo fleet', () => this.#startFleet());
     await this.#step('detection', () => waitUntilReady(this.#services, this.#stop.signal));
@@ -166,7 +168,11 @@ export class Launcher {
 
   async #startFleet(): Promise<void> {
     const { signal } = this.#stop;
-    const admin = new Admin(this.#gatewayUrl, ADMIN_EMAIL, secretFile(this.#layout.adminPasswordFile));
+    const admin = new Admin(
+      this.#gatewayUrl,
+      PEOPLE.admin.email,
+      secretFile(this.#layout.passwordFile('admin')),
+    );
     this.#orgs = await admin.orgs();
     const context = {
       layout: this.#layout,
@@ -213,7 +219,7 @@ export class Launcher {
       postgres: { url: this.#postgres.url, pid: pidOf(this.#postgres.supervised as Supervised | undefined) },
       redis: { url: this.#redis.url, pid: pidOf(this.#redis.supervised as Supervised | undefined) },
       eventStore: { driver: 'postgres', url: this.#postgres.urlFor('kf_store') },
-      admin: { email: ADMIN_EMAIL, passwordFile: this.#layout.adminPasswordFile },
+      ...this.#people(),
       orgs: this.#orgs.map(({ id, slug }) => ({ id, slug })),
       agents: this.#fleet.agents.map((agent) => ({
         id: this.#fleet.idOf(agent),
@@ -232,12 +238,22 @@ export class Launcher {
     };
   }
 
+  #people(): Pick<RunFile, 'admin' | 'reviewer'> {
+    const [admin, reviewer] = (['admin', 'reviewer'] as const).map((person) => ({
+      email: PEOPLE[person].email,
+      passwordFile: this.#layout.passwordFile(person),
+    })) as [RunFile['admin'], RunFile['reviewer']];
+    return { admin, reviewer };
+  }
+
   #greet(): void {
+    const { admin, reviewer } = this.#people();
     const lines = [
       '',
       `  Dashboard   ${this.#gatewayUrl}`,
-      `  Sign in as  ${ADMIN_EMAIL}`,
-      `  Password    in ${this.#layout.adminPasswordFile}`,
+      `  Sign in as  ${admin.email}`,
+      `  Password    in ${admin.passwordFile}`,
+      `  Policies are reviewed by another person: ${reviewer.email}, password in ${reviewer.passwordFile}`,
       '',
       `  Ready: ${this.#progress.breakdown()}`,
       '  Ctrl-C ends everything; the data stays in .keyfleet/.',

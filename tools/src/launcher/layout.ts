@@ -40,7 +40,7 @@ export class Layout {
     return this.in('run.json');
   }
 
-  get adminPasswordFile(): string {
-    return this.in('secrets', 'admin-password');
+  passwordFile(person: string): string {
+    return this.in('secrets', `${person}-password`);
   }
 }

@@ -17,6 +17,8 @@ export interface RunFile {
   readonly redis: Server;
   readonly eventStore: { readonly driver: string; readonly url: string };
   readonly admin: { readonly email: string; readonly passwordFile: string };
+  /** A second owner: nobody publishes a policy that nobody else has looked at. */
+  readonly reviewer: { readonly email: string; readonly passwordFile: string };
   readonly orgs: readonly { readonly id: string; readonly slug: string }[];
   readonly agents: readonly {
     readonly id: string;

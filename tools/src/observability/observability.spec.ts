@@ -77,9 +77,9 @@ describe('a running installation', () => {
 
   it('follows a request of the API through its command to the rows, under the trace its caller began', async () => {
     const traceId = '0af7651916cd43dd8448eb211c80319c';
-    const { gateway, admin, orgs } = stack.run;
+    const { gateway, orgs } = stack.run;
     const client = new Client(gateway.url);
-    await client.request('POST', '/api/v1/auth/login', { email: admin.email, password: stack.password });
+    await client.request('POST', '/api/v1/auth/login', stack.admin);
     const path = `/api/v1/orgs/${orgs[0]?.slug}/groups`;
     const made = await client.request(
       'POST',
@@ -104,7 +104,7 @@ describe('a running installation', () => {
     for (const word of [
       'a value nobody may see',
       'observed/database',
-      stack.password,
+      stack.admin.password,
       'keyfleet_session',
       'kfe_',
     ])

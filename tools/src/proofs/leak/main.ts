@@ -48,7 +48,7 @@ async function prove(stack: Stack, state: string, spans: Place): Promise<boolean
   const { run } = stack;
   const broker = await recordBroker(state, run.nats.url);
   const gateway = await recordGateway(run.gateway.url);
-  const browser = await recordBrowser(gateway.url, run, stack.password);
+  const browser = await recordBrowser(gateway.url, run, stack.admin.password);
   const stores = storesOf(state, run);
   try {
     const values = await useSecrets(stack);
@@ -95,10 +95,7 @@ async function drained(stack: Stack): Promise<void> {
 /** Every list of the API, all pages, over the recorded way. */
 async function exportEverything(stack: Stack, url: string): Promise<void> {
   const client = new Client(url);
-  await client.request('POST', '/api/v1/auth/login', {
-    email: stack.run.admin.email,
-    password: stack.password,
-  });
+  await client.request('POST', '/api/v1/auth/login', stack.admin);
   for (const { slug } of stack.run.orgs) {
     for (const list of ['agents', 'groups', 'enrolment-tokens', 'api-tokens', 'events']) {
       for (let cursor: string | null = ''; cursor !== null; ) {

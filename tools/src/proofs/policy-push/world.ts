@@ -7,7 +7,6 @@ import { createPostgresEventStore } from '@keyfleet/event-store/postgres';
 import { closeSql, createSql, type Sql } from '@keyfleet/postgres';
 import { type Simulator, type SimulatorReport, startSimulator, waitFor } from '@keyfleet/testing';
 import { Client } from '../../e2e/client.js';
-import { addOwner } from '../../e2e/second-owner.js';
 import { Stack } from '../../e2e/stack.js';
 import { SIMULATOR } from '../liveness/simulated.js';
 import { documentHash } from './documents.js';
@@ -204,11 +203,6 @@ export class PolicyWorld {
 }
 
 async function people(stack: Stack): Promise<{ author: Client; reviewer: Client }> {
-  const { slug = '' } = stack.run.orgs[0] ?? {};
-  const second = addOwner(stack, { slug, name: slug });
   const author = await Client.signIn(stack);
-  const reviewer = new Client(stack.run.gateway.url);
-  const answer = await reviewer.request('POST', '/api/v1/auth/login', second);
-  if (answer.status !== 200) throw new Error(`sign-in answered ${answer.status}`);
-  return { author, reviewer };
+  return { author, reviewer: await Client.signInAs(stack.run.gateway.url, stack.reviewer) };
 }

@@ -83,7 +83,7 @@ class Drill {
 
   static async start(run: ProofRun, sizes: RestoreSizes): Promise<Drill> {
     const stack = await Stack.start({ directory: join(run.directory, 'installation'), agents: 0 });
-    const admin = { email: stack.run.admin.email, password: stack.password };
+    const admin = stack.admin;
     const directory = join(run.directory, 'fleet');
     const fleet = new LiveFleet({ directory, gatewayUrl: stack.run.gateway.url, admin });
     try {
