@@ -62,7 +62,8 @@ export async function runProof(name: string, prove: (run: ProofRun) => Promise<P
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
   } finally {
-    rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+    if (process.env['KEYFLEET_PROOF_KEEP'] === '1') write(`The logs are kept in ${directory}`);
+    else rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
   }
   const { held, ...figures } = result;
   write(JSON.stringify({ proof: name, held, seed, scale, ...figures, seconds: seconds() }));

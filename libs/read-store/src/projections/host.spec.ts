@@ -84,6 +84,20 @@ describe('a host of projections', () => {
     await waitFor(() => two.steps.some(({ kind }) => kind === 'acquired'));
   });
 
+  it('repro-failing-while-waiting: a replica that only waits is well again after the database was away', async () => {
+    const owner = createSql({ url: world.database.url, applicationName: 'test', max: 1 });
+    cleanups.push(() => closeSql(owner));
+    const one = host([notesProjection()]);
+    await waitFor(() => one.steps.some(({ kind }) => kind === 'acquired'));
+    const two = host([notesProjection()]);
+    await waitFor(() => two.steps.some(({ kind }) => kind === 'waiting'));
+    await owner`revoke update on projections.leases from kf_worker`;
+    await waitFor(() => two.trouble() !== undefined);
+    await owner`grant update on projections.leases to kf_worker`;
+    await world.write('note-1', ORG_A, 'x');
+    await waitFor(() => one.trouble() === undefined && two.trouble() === undefined);
+  });
+
   it('F16: builds so many versions at once and no more', async () => {
     const permits = new Permits(1);
     const never = new AbortController().signal;

@@ -62,6 +62,8 @@ export async function runProjection(options: RunOptions): Promise<void> {
       failures = 0;
     } catch (error) {
       failures += 1;
+      // Who waits again after it says so again: by that it is known to be well.
+      waiting = false;
       onStep({ kind: 'failed', error });
     }
     await pause(Math.min(retryMs * 2 ** Math.max(0, failures - 1), LONGEST_RETRY_MS), signal);

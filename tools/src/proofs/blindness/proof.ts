@@ -84,6 +84,9 @@ async function suffer(fault: Fault, { world, observer, say }: Scene): Promise<Ve
     await waitFor(async () => observer.isNormalSince(since) && (await world.covered()), {
       ceilingMs: world.real(GIVEN_UP_MS),
       what: `${fault.name}: a normal view`,
+    }).catch(async (error: unknown) => {
+      say(JSON.stringify({ ...observer.lastSeen(), registries: await world.readiness() }));
+      throw error;
     });
     return world.now();
   };

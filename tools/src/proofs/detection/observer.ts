@@ -41,15 +41,24 @@ export class Observer {
 
   /** Whether everybody was last shown every agent online, and no alert fires, as of after this moment. */
   isNormalSince(at: number): boolean {
-    const last = (via: Sight['via']) => this.sights.filter((sight) => sight.via === via).at(-1);
-    const seen = [last('rest'), last('graphql')];
+    const seen = [this.#last('rest'), this.#last('graphql')];
     const online = seen.every((sight) => sight && sight.at > at && isOnline(sight));
     return online && this.#alertsSeenAt > at && this.#firingNow.length === 0;
+  }
+
+  /** For whoever wonders why it is not. */
+  lastSeen(): { readonly shown: readonly Sight[]; readonly firing: readonly string[] } {
+    const shown = (['rest', 'graphql'] as const).flatMap((via) => this.#last(via) ?? []);
+    return { shown, firing: this.#firingNow };
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort();
     await Promise.all(this.#loops);
+  }
+
+  #last(via: Sight['via']): Sight | undefined {
+    return this.sights.findLast((sight) => sight.via === via);
   }
 
   #alertsSeenAt = 0;

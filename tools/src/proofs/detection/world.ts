@@ -103,12 +103,17 @@ export class DetectionWorld {
   }
 
   async covered(): Promise<boolean> {
+    return (await this.readiness()).every(({ ok }) => ok);
+  }
+
+  /** What each registry says of itself. */
+  readiness(): Promise<readonly { readonly ok: boolean; readonly said: string }[]> {
     const urls = [this.#serviceOf('registry').operationsUrl, this.#second.operationsUrl];
-    const ready = urls.map(async (url) => {
+    const ask = async (url: string) => {
       const answer = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(1_000) });
-      return answer.ok;
-    });
-    return (await Promise.all(ready.map((one) => one.catch(() => false)))).every(Boolean);
+      return { ok: answer.ok, said: await answer.text() };
+    };
+    return Promise.all(urls.map((url) => ask(url).catch((error) => ({ ok: false, said: String(error) }))));
   }
 
   async facts(types: readonly string[], after?: string): Promise<readonly RecordedEvent[]> {
