@@ -1,8 +1,10 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openBrowser, temporaryDirectory, waitFor } from '@keyfleet/testing';
 import type { Browser, Page } from 'playwright-core';
-import { askAgent } from './client.js';
+import { askAgent, Client } from './client.js';
+import { guideBlocks } from './guide.js';
 import { type Person, Stack } from './stack.js';
 
 const PICTURES = join(process.cwd(), '.keyfleet/pictures');
@@ -231,4 +233,35 @@ describe('a policy, from a template to a certificate', () => {
     await button('Filter').click();
     await page.getByText('No policy matches').waitFor();
   }, 60_000);
+
+  it('the guide’s policy is sound, and its commands make a second person and set a policy aside', async () => {
+    const client = await Client.signIn(stack);
+    const [text = ''] = guideBlocks('policies', 'yaml');
+    const { body } = await client.request('POST', '/api/v1/orgs/acme/policies/check', { content: { text } });
+    expect(body).toMatchObject({ problems: [], conflicts: [], document: { statements: [{}, {}] } });
+    const [addPerson = '', begin = '', end = ''] = guideBlocks('policies', 'sh').map((block) => block.trim());
+    writeFileSync(join(stack.directory, 'carol-password'), 'a password for the guide', { mode: 0o600 });
+    const databases = ['store', 'worker', 'identity'].map((role) => [
+      `KEYFLEET_DATABASE__${role.toUpperCase()}_URL_FILE`,
+      join(stack.directory, '.keyfleet/secrets', `database-kf_${role}-url`),
+    ]);
+    execFileSync('sh', ['-c', addPerson], {
+      cwd: stack.directory,
+      env: { ...process.env, ...Object.fromEntries(databases) },
+    });
+    const carol = { email: 'carol@example.com', password: 'a password for the guide' };
+    await Client.signInAs(stack.run.gateway.url, carol);
+    const [agent] = acmeAgents().filter(({ name }) => name === 'payments-eu');
+    const read = async () => (await askAgent(agent as never, 'GET', `${SECRET}/value`)).status;
+    expect(await read()).toBe(403);
+    for (const [command, status] of [
+      [begin, 200],
+      [end, 403],
+    ] as const) {
+      const [, args = ''] = /^npm run agent -- (.*)$/.exec(command) ?? [];
+      const done = stack.agentTool(...args.split(' '));
+      expect(`${done.status} ${done.output}`).toMatch(/^0 /);
+      await waitFor(async () => (await read()) === status);
+    }
+  }, 120_000);
 });
