@@ -15,6 +15,8 @@ export interface CommandAnswer<Data> {
   readonly position?: string;
   /** Stream revision after it. */
   readonly revision?: string;
+  /** It was so already: nothing was written. */
+  readonly unchanged?: boolean;
 }
 
 export interface CommandClient {
@@ -54,7 +56,8 @@ export function createCommandClient(broker: BrokerOptions): CommandClient {
           throw new KeyfleetError('internal.error', {
             detail: `${contract.subject} answered in another form.`,
           });
-        return { data: parsed.data, position: reply.position, revision: reply.revision };
+        const { position, revision, unchanged = false } = reply;
+        return { data: parsed.data, position, revision, ...(unchanged && { unchanged }) };
       }),
     close: async () => {
       await client.close();

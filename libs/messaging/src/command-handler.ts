@@ -47,8 +47,9 @@ export function handleCommand<Request extends z.ZodType, Reply extends z.ZodType
     const meta = withTrace(outer.data.meta);
     const request = contract.request.safeParse(outer.data.data);
     if (!request.success) throw new KeyfleetError('request.invalid', { errors: pointersOf(request.error) });
-    const { data, position, revision } = await handler(request.data, meta);
-    return { ok: true, data, ...(position && { position }), ...(revision && { revision }) };
+    const { data, position, revision, unchanged = false } = await handler(request.data, meta);
+    const after = { ...(position && { position }), ...(revision && { revision }) };
+    return { ok: true, data, ...after, ...(unchanged && { unchanged }) };
   };
   const answer = async (message: unknown, span: Span): Promise<CommandReply> => {
     try {

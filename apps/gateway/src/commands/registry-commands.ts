@@ -7,6 +7,8 @@ export interface CommandAnswer<Data> {
   readonly position?: string | undefined;
   /** Stream revision after the change, for `ETag`. */
   readonly revision?: string | undefined;
+  /** It was so already: nothing was written. */
+  readonly unchanged?: boolean | undefined;
 }
 
 export interface CommandOptions {

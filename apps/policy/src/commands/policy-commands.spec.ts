@@ -189,8 +189,12 @@ describe('commands of policies over the broker', () => {
     await stage.store.append(groupStream(groupId), 'no-stream', [defined as never]);
     await stage.store.append(groupStream(foreignGroup), 'no-stream', [foreign as never]);
     const assign = (target: object) => owner.ask(assignPolicy, { policyId, target: target as never });
-    const { assignmentId } = (await assign({ kind: 'group', groupId })).data;
-    await expect(assign({ kind: 'group', groupId })).resolves.toMatchObject({ data: { assignmentId } });
+    const first = await assign({ kind: 'group', groupId });
+    expect(first).not.toHaveProperty('unchanged');
+    const { assignmentId } = first.data;
+    await expect(assign({ kind: 'group', groupId })).resolves.toMatchObject({
+      ...{ data: { assignmentId }, unchanged: true },
+    });
     await assign({ kind: 'selector', selector: 'labels.env = prod' });
     await assign({ kind: 'organisation' });
     for (const [target, pointer] of [

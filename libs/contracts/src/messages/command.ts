@@ -60,6 +60,7 @@ export type CommandReply<Data = unknown> =
       readonly ok: true;
       readonly data: Data /** Store position after the change. */;
       readonly position?: string /** Stream revision after it. */;
-      readonly revision?: string;
+      readonly revision?: string /** It was so already: nothing was written. */;
+      readonly unchanged?: true;
     }
   | { readonly ok: false; readonly error: CommandFailure };
