@@ -13,10 +13,11 @@ import { KeyfleetError } from '@keyfleet/kernel';
 import type { CommandAnswer } from '@keyfleet/messaging';
 import { deriveId } from '@keyfleet/platform';
 import { type Policy, type PolicyCommand, policy, policyStream } from '@keyfleet/policy/domain';
+import { assignmentIdOf } from '@keyfleet/policy/read-model';
 import type { z } from 'zod';
 import type { DocumentReader } from '../analysis/document-reader.js';
 import type { PolicyNames } from './policy-names.js';
-import { assignmentIdOf, checkTarget } from './targets.js';
+import { checkTarget } from './targets.js';
 
 export interface PolicyCommandParts extends HandlerParts {
   readonly access: Access;

@@ -1,14 +1,7 @@
 import { type HandlerParts, load } from '@keyfleet/command-handling';
 import { type PolicyTarget, parseSelector } from '@keyfleet/contracts';
-import { canonicalJson, sha256Hex } from '@keyfleet/crypto';
 import { isKeyfleetError, KeyfleetError } from '@keyfleet/kernel';
 import { agentStream, group, groupStream } from '@keyfleet/registry/domain';
-
-/** From the target itself, so that the same target twice is one assignment. */
-export function assignmentIdOf(target: PolicyTarget): string {
-  if (target.kind === 'organisation') return 'organisation';
-  return `${target.kind}-${sha256Hex(canonicalJson(target)).slice(0, 24)}`;
-}
 
 /** Throws `request.invalid` where the selector cannot be read or what it names is not of this organisation. */
 export async function checkTarget(

@@ -11,6 +11,8 @@ export type {
 } from './desired/tables.js';
 export { policyMigrations } from './migrations.js';
 export { policyNamesMigrations } from './names/tables.js';
+export { assignmentIdOf } from './policies/assignment-id.js';
+export { foresee, isSo, type PolicyChange } from './policies/foresee.js';
 export { policiesProjection } from './policies/projection.js';
 export {
   getPolicy,
@@ -20,6 +22,7 @@ export {
   type PolicyList,
   type PolicyScope,
 } from './policies/queries.js';
+export { getPolicyStandings, type PolicyStanding } from './policies/standing.js';
 export { requestClassesProjection } from './request-classes/projection.js';
 export {
   type RecordedRequests,

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { type Happening, type ReadModelWorld, readModelWorld } from '../testing/world.js';
 import { policiesProjection } from './projection.js';
 import { getPolicy, getPolicyVersion, listPolicies, listPolicyVersions } from './queries.js';
+import { getPolicyStandings } from './standing.js';
 
 const [ORG, OTHER] = [deriveId('org', 'a'), deriveId('org', 'b')];
 const HASH = 'ab'.repeat(32);
@@ -202,6 +203,10 @@ describe('the list of policies', () => {
     await world.happen(ORG, [policy('ours').drafted(1)]);
     expect(await names()).toEqual(['ours']);
     expect(await view('theirs')).toBeUndefined();
+    const standings = await getPolicyStandings(scope(), [idOf('ours'), idOf('theirs'), idOf('nobody')]);
+    expect(standings).toEqual([
+      { id: idOf('ours'), name: 'ours', state: 'draft', assignments: [], rollout: null },
+    ]);
     expect(await getPolicyVersion(scope(), idOf('theirs'), 1)).toBeNull();
     for (const table of ['policies', 'policy_versions'])
       expect(await world.as('kf_reader').unsafe(`select * from policy.${table}`)).toEqual([]);
