@@ -27,6 +27,7 @@ Makes the first user of an installation and the organisations they own, and prin
 changes nothing. Reads the registry's own settings for the database.
 
   --name NAME         how the user is called (default Administrator)
+  --once              change nothing about a user who was made before, whatever became of them
   --reset-password    give a user who is known the password of the file`;
 
 const organisation = z
@@ -52,6 +53,7 @@ const bootstrapConfig = z.strictObject({
     password: secret(z.string().min(12).max(1_024)),
     name: displayName.default('Administrator'),
     orgs: z.array(organisation).min(1),
+    once: z.stringbool().or(z.boolean()).default(false),
     resetPassword: z.stringbool().or(z.boolean()).default(false),
   }),
 });
@@ -64,6 +66,7 @@ function environment(): NodeJS.ProcessEnv {
       'password-file': { type: 'string' },
       name: { type: 'string' },
       org: { type: 'string', multiple: true },
+      once: { type: 'boolean' },
       'reset-password': { type: 'boolean' },
       help: { type: 'boolean' },
     },
@@ -77,6 +80,7 @@ function environment(): NodeJS.ProcessEnv {
     PASSWORD_FILE: values['password-file'],
     NAME: values.name,
     ORGS: values.org && JSON.stringify(values.org),
+    ONCE: values.once ? 'true' : undefined,
     RESET_PASSWORD: values['reset-password'] ? 'true' : undefined,
   };
   const settings = Object.entries(given).filter(([, value]) => value !== undefined);

@@ -56,6 +56,8 @@ export class Installation {
       args: [
         ...['--email', email, '--name', name, '--password-file', passwordFile],
         ...orgs.flatMap(({ slug, name }) => ['--org', `${slug}:${name}`]),
+        // Whoever runs it can always sign in; what they decide about others stays so.
+        ...(person === 'admin' ? [] : ['--once']),
       ],
       env: this.#databases(['store', 'worker', 'identity']),
     };

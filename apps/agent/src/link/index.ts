@@ -156,7 +156,7 @@ class RunningLink implements Link {
     journal.identify(identity);
     // A revoked agent asks once whether that still holds, and else leaves the broker alone.
     this.#enter(identity.revokedAt ? 'revoked' : 'connecting');
-    const stopListening = this.#host.onHealthChange(() => this.#quiet.after(() => this.beatNow(), signal));
+    const stopListening = this.#listenToHealth(signal);
     try {
       await Promise.all([
         identity.revokedAt ? undefined : this.#connection.open(),
@@ -169,6 +169,21 @@ class RunningLink implements Link {
     } finally {
       stopListening();
     }
+  }
+
+  /** A beat at once; where nothing but the policy changed, at this agent's moment. */
+  #listenToHealth(signal: AbortSignal): () => void {
+    const condition = () => {
+      const { storage, seal } = this.#host.health();
+      return `${storage} ${seal}`;
+    };
+    let before = condition();
+    return this.#host.onHealthChange(() => {
+      const now = condition();
+      if (now === before) this.#quiet.after(() => this.beatNow(), signal);
+      else this.beatNow();
+      before = now;
+    });
   }
 
   /** A disk that refuses ends a loop's turn, never the loop. */

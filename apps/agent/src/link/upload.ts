@@ -33,7 +33,7 @@ export interface UploadOptions {
   /** The control plane has no such agent. */
   onUnknown(): void;
   readonly onBatch?: OnBatch;
-  /** What is new has so long. */
+  /** So long has what is not urgent; 0 as a rule. */
   quietMs(): number;
 }
 
@@ -125,7 +125,28 @@ export class Upload {
     // Without a reason of ours an exception would be made for each, stack and all.
     over.abort('over');
     if (performance.now() > this.#resyncAt) this.#synced = false;
-    else if (this.#synced) await this.#wait({ ms: Math.max(LINGER_MS, this.#options.quietMs()) }, signal);
+    else if (this.#synced) {
+      await pace.sleep(LINGER_MS, signal);
+      await this.#keepQuiet(signal);
+    }
+  }
+
+  /** That a policy was applied has time where many apply it at once; whatever else happens meanwhile has none. */
+  async #keepQuiet(signal: AbortSignal): Promise<void> {
+    const { journal, pace, quietMs } = this.#options;
+    const connection = this.#connections.count;
+    for (let ms = quietMs(); ms > 0 && !signal.aborted; ms = quietMs()) {
+      const { count } = this.#wake;
+      const pending = journal.pending(this.#limit, this.#cursor);
+      if (pending.some(({ type }) => type !== 'PolicyApplied')) return;
+      const over = new AbortController();
+      const either = AbortSignal.any([signal, over.signal]);
+      const due = pace.sleep(ms, either).then(() => true);
+      const more = this.#wake.after(count, either).then(() => false);
+      const isDue = await Promise.race([due, more]);
+      over.abort('over');
+      if (isDue || this.#connections.count !== connection) return;
+    }
   }
 
   /** A new connection ends every waiting: it may lead to somebody who answers otherwise. */

@@ -8,11 +8,11 @@ export interface StoredBundle {
   readonly total: number;
   /** The answer for a piece that begins here; `null` where nothing begins. */
   at(offset: number): Uint8Array | null;
-  /** Deflated and in base64, as it goes with a push; `null` where it is too large for that. */
+  /** In base64, as it goes with a push; `null` where it is too large for that. */
   readonly deflated: string | null;
 }
 
-/** Text of which hardly anything repeats stays about as large: not even tried beyond so many bytes. */
+/** Larger ones do not become small enough to go with a push: not even looked for. */
 const HOPELESS_BYTES = 32 * MAX_PUSHED_BUNDLE_BYTES;
 const CACHE_BYTES = 64 * 1024 * 1024;
 /** Who asks for what is not there asks again only after this long. */
@@ -44,6 +44,30 @@ export class BundleCache {
     const asking = this.#asking.get(key) ?? this.#read(orgId, hash).finally(() => this.#asking.delete(key));
     this.#asking.set(key, asking);
     return asking;
+  }
+
+  /** Those of these bundles that are small enough to go with a push, deflated, by hash. One look for all of them. */
+  async small(
+    orgId: string,
+    wanted: Iterable<{ readonly hash: string; readonly bytes: number }>,
+  ): Promise<ReadonlyMap<string, string>> {
+    const hashes = new Set([...wanted].flatMap(({ hash, bytes }) => (bytes > HOPELESS_BYTES ? [] : [hash])));
+    const unknown = [...hashes].filter((hash) => !this.peek(orgId, hash));
+    if (unknown.length > 0) await this.#readAll(orgId, unknown);
+    return new Map(
+      [...hashes].flatMap((hash): [string, string][] => {
+        const deflated = this.peek(orgId, hash)?.deflated;
+        return deflated ? [[hash, deflated]] : [];
+      }),
+    );
+  }
+
+  async #readAll(orgId: string, hashes: readonly string[]): Promise<void> {
+    const rows = await this.#sql<{ hash: string; bytes: Uint8Array }[]>`
+      select hash, bytes from policy.bundles
+      where org_id = ${orgId} and hash = any(${hashes as string[]}::text[]) and bytes is not null`;
+    for (const { hash, bytes } of rows)
+      this.#known.set(`${orgId} ${hash}`, storedBundle(hash, Buffer.from(bytes)));
   }
 
   async #read(orgId: string, hash: string): Promise<StoredBundle | null> {

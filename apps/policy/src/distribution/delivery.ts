@@ -18,7 +18,7 @@ export interface DeliveryParts {
   readonly sql: Sql;
   readonly signer: Signer;
   readonly bundles: BundleCache;
-  readonly nats: Pick<NatsConnection, 'publish'>;
+  readonly nats: Pick<NatsConnection, 'publish' | 'flush'>;
   readonly clock: Clock;
   readonly metrics: Pick<DistributionMetrics, 'signed' | 'pushed'>;
 }
@@ -57,7 +57,8 @@ export class Delivery {
   async remind(orgId: string, before: number): Promise<void> {
     const manifests = await readUnanswered(this.#parts.sql, orgId, toTimestamp(before));
     const window = reportWindow(manifests.length);
-    for (const manifest of manifests) await this.#push(manifest, window);
+    for (let from = 0; from < manifests.length; from += BATCH)
+      await this.#push(orgId, manifests.slice(from, from + BATCH), window);
     this.#parts.metrics.pushed(manifests.length, 'again');
   }
 
@@ -74,19 +75,20 @@ export class Delivery {
     const saved = await saveManifests(sql, manifests);
     await failpoint('distribution.after-saved');
     const wanted = manifests.filter(({ agentId }) => saved.has(agentId));
-    for (const manifest of wanted) await this.#push(manifest, window);
+    await this.#push(orgId, wanted, window);
     metrics.pushed(wanted.length, 'new');
   }
 
-  async #push(manifest: PolicyManifest, window: number): Promise<void> {
+  /** Where the bundles cannot be read now, the agents fetch them. */
+  async #push(orgId: string, manifests: readonly PolicyManifest[], reportWithinMs: number): Promise<void> {
     const { nats, bundles } = this.#parts;
-    const { orgId, hash } = manifest;
-    const known = bundles.peek(orgId, hash);
-    const bundle = (known === undefined ? await bundles.find(orgId, hash) : known)?.deflated;
-    const message: PolicyPush = {
-      ...{ v: 1, manifest, reportWithinMs: window },
-      ...(typeof bundle === 'string' && { bundle }),
-    };
-    nats.publish(agentSubject(manifest, 'cmd'), JSON.stringify(message));
+    const small = await bundles.small(orgId, manifests).catch(() => new Map<string, string>());
+    for (const manifest of manifests) {
+      const bundle = small.get(manifest.hash);
+      const message: PolicyPush = { v: 1, manifest, reportWithinMs, ...(bundle !== undefined && { bundle }) };
+      nats.publish(agentSubject(manifest, 'cmd'), JSON.stringify(message));
+    }
+    // A whole fleet is not heaped up in memory where the broker takes it more slowly than we make it.
+    await nats.flush();
   }
 }

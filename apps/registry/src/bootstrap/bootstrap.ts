@@ -12,6 +12,8 @@ export interface FirstUser {
   readonly orgs: readonly { readonly slug: string; readonly name: string }[];
   /** Otherwise a user who is known keeps the password they have. */
   readonly resetPassword?: boolean;
+  /** Where the user was made before, nothing is changed: what was decided about them since stays so. */
+  readonly once?: boolean;
 }
 
 export interface Bootstrapped {
@@ -30,6 +32,8 @@ export async function bootstrap(
   first: FirstUser,
 ): Promise<Bootstrapped> {
   const { identity } = parts;
+  const before = first.once ? await madeBefore(identity, first) : undefined;
+  if (before) return before;
   const userId = await knownUser(parts, first);
   const orgs: { id: string; slug: string }[] = [];
   for (const { slug, name } of first.orgs) {
@@ -40,6 +44,13 @@ export async function bootstrap(
   }
   await activate(parts, userId, orgs[0]?.id as string);
   return { userId, orgs };
+}
+
+/** The last thing made of a user is their home. */
+async function madeBefore(identity: Identity, { email }: FirstUser): Promise<Bootstrapped | undefined> {
+  const known = await identity.people.accountOf(email);
+  const home = known && (await identity.people.homeOf(known.userId));
+  return home ? { userId: known.userId, orgs: [] } : undefined;
 }
 
 async function knownUser(

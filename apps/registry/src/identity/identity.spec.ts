@@ -394,4 +394,18 @@ describe('bootstrapping', () => {
     await bootstrap(parts, { ...first, password: 'two', resetPassword: true });
     await expect(login('a@b.org', 'two')).resolves.toMatchObject({ userId: done.userId });
   });
+
+  it('made once, leaves alone what was decided about somebody since', async () => {
+    const second = { email: 'c@d.org', name: 'C', password: 'one', orgs: [{ slug: 'once', name: 'Once' }] };
+    const parts = { identity, store, clock };
+    const { userId } = await bootstrap(parts, { ...second, once: true });
+    await expect(login('c@d.org', 'one')).resolves.toMatchObject({ userId });
+    const more = [...second.orgs, { slug: 'later', name: 'Later' }];
+    const position = await store.headPosition();
+    await expect(bootstrap(parts, { ...second, orgs: more, once: true })).resolves.toEqual({
+      userId,
+      orgs: [],
+    });
+    expect(await store.headPosition()).toBe(position);
+  });
 });

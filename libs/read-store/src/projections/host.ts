@@ -28,6 +28,9 @@ export interface ProjectionHost {
   close(): Promise<void>;
 }
 
+/** By these a projection, or a rebuild that somebody else has finished, is known to be well. */
+const WELL = new Set<RunStep['kind']>(['applied', 'waiting', 'switched', 'ended']);
+
 /** Runs a service's projections side by side; another replica takes over what this one cannot hold. */
 export function hostProjections(options: HostOptions): ProjectionHost {
   const { projections, onStep, maxRebuilds = 1, ...shared } = options;
@@ -35,7 +38,7 @@ export function hostProjections(options: HostOptions): ProjectionHost {
   const failing = new Map<string, string>();
   const note = (name: string, step: RunStep): void => {
     if (step.kind === 'failed') failing.set(name, codeOf(step.error));
-    else if (step.kind === 'applied' || step.kind === 'waiting') failing.delete(name);
+    else if (WELL.has(step.kind)) failing.delete(name);
     onStep?.(name, step);
   };
   const building = new Permits(maxRebuilds);

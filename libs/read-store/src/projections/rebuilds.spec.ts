@@ -195,6 +195,20 @@ describe('a rebuild an operator asks for', () => {
     expect(await rowsOf(1)).toMatchObject({ totals: [{ org_id: ORG_A, changes: 2_001n }] });
   }, 60_000);
 
+  it('repro-failing-after-rebuild: who failed at a rebuild that somebody else finished is well again', async () => {
+    const admin = createSql({ url: world.database.url, applicationName: 'test', max: 1 });
+    cleanups.push(() => closeSql(admin));
+    await admin`revoke insert on projections.leases from kf_worker`;
+    await requestRebuild(world.worker, NAME);
+    const replicas = [host(), host()];
+    const rebuildOf = ({ hosted }: (typeof replicas)[number]) => hosted.trouble()?.includes('(rebuild)');
+    await waitFor(() => replicas.every(rebuildOf));
+    await admin`grant insert on projections.leases to kf_worker`;
+    await rebuilt();
+    await world.write('note-0', ORG_A, 'x');
+    await waitFor(() => replicas.every(({ hosted }) => hosted.trouble() === undefined));
+  }, 60_000);
+
   it('F13, F16: lets a stream that was parked go on where the code was mended, and parks it again where not', async () => {
     const projection = notesProjection();
     projection.poison = 'poison';

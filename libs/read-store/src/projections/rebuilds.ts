@@ -44,9 +44,11 @@ export async function carryOutRebuilds(options: RebuildsOptions): Promise<void> 
 class Rebuild {
   readonly #stop = new AbortController();
   readonly #done: Promise<void>;
+  readonly #onEnd: () => void;
   isDone = false;
 
   constructor({ projections: _, onStep, ...options }: RebuildsOptions, projection: Projection) {
+    this.#onEnd = () => onStep(`${projection.name} (rebuild)`, { kind: 'ended' });
     this.#done = runProjection({
       ...options,
       projection: { ...projection, version: -projection.version },
@@ -67,6 +69,7 @@ class Rebuild {
   async end(): Promise<void> {
     this.#stop.abort();
     await this.#done;
+    this.#onEnd();
   }
 }
 

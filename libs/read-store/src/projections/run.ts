@@ -13,8 +13,11 @@ import { type ProjectionStep, Worker, type WorkerOptions } from './worker.js';
 export type RunStep =
   | ProjectionStep
   | {
-      /** For the lease; then the lease is ours; it went to another; readers have been switched to this version. */
-      readonly kind: 'waiting' | 'acquired' | 'lost' | 'switched';
+      /**
+       * For the lease; then the lease is ours; it went to another; readers have been switched to this version; a rebuild
+       * is over, whoever did it.
+       */
+      readonly kind: 'waiting' | 'acquired' | 'lost' | 'switched' | 'ended';
     }
   /** It starts again by itself after a pause. */
   | { readonly kind: 'failed'; readonly error: unknown };

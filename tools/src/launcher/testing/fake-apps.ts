@@ -59,7 +59,7 @@ for (const event of ['SIGTERM', 'disconnect']) process.on(event, () => process.e
 const BOOTSTRAP = `
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-const { values } = parseArgs({ options: { email: { type: 'string' }, 'password-file': { type: 'string' }, name: { type: 'string' }, org: { type: 'string', multiple: true } } });
+const { values } = parseArgs({ options: { email: { type: 'string' }, 'password-file': { type: 'string' }, name: { type: 'string' }, once: { type: 'boolean' }, org: { type: 'string', multiple: true } } });
 if (readFileSync(values['password-file'], 'utf8').trim().length < 12) process.exit(1);
 writeFileSync('.keyfleet/fake-orgs.json', JSON.stringify(values.org));
 `;

@@ -10,7 +10,15 @@ const to = from + 600 * S;
 /** An outage of ten minutes in which everything was as promised. */
 const honest: Episode = {
   name: 'broker lost',
-  ...{ from, to, normalAt: to + 40 * S, offAfter: 0, blindAfterMs: 25 * S, mayEndEarly: false },
+  ...{
+    from,
+    to,
+    normalAt: to + 40 * S,
+    offAfter: 0,
+    tellerBehind: 0,
+    blindAfterMs: 25 * S,
+    mayEndEarly: false,
+  },
   facts: [
     { type: 'DetectionPaused', since: from - 3 * S, reason: 'canary-late' },
     { type: 'DetectionResumed', pausedAt: from - 3 * S, resumedAt: to + 12 * S },
@@ -35,6 +43,14 @@ describe('the judge of honest blindness', () => {
     });
   });
 
+  it('takes a pause that begins too early by as much as the clock that tells of it is behind', () => {
+    const since = honest.from - 3_600 * S;
+    const facts = honest.facts.map((fact) =>
+      fact.type === 'DetectionPaused' ? { ...fact, since } : { ...fact, pausedAt: since },
+    ) as Episode['facts'];
+    expect(judge({ ...honest, facts, tellerBehind: 3_600 * S })).toMatchObject({ wrong: [] });
+  });
+
   const [pause, resume] = honest.facts as [Episode['facts'][number], Episode['facts'][number]];
   const lies: Record<string, [Partial<Episode>, RegExp]> = {
     'an agent called offline': [
@@ -47,6 +63,13 @@ describe('the judge of honest blindness', () => {
     'a pause dated when it was told': [
       { facts: [{ ...pause, since: to } as typeof pause, resume] },
       /paused 600 s after/,
+    ],
+    'a pause dated by a clock that was behind by another time': [
+      {
+        tellerBehind: 3_600 * S,
+        facts: [{ ...pause, since: from - 1_800 * S } as typeof pause, resume],
+      },
+      /paused -1800 s after/,
     ],
     'a resumption while the broker was away': [
       { facts: [pause, { ...resume, resumedAt: to - 100 * S } as typeof resume] },

@@ -8,6 +8,8 @@ export interface Fault {
   end(): void;
   /** By how much the registries' clocks are off for good after it. */
   readonly offAfter?: number;
+  /** How far behind the clock is that a pause may be dated with: it is not known yet that it alone is wrong. */
+  readonly tellerBehind?: number;
   /** As in an episode. */
   readonly blindAfterMs: number | null;
   readonly mayEndEarly?: boolean;
@@ -56,6 +58,7 @@ export function faultsOf(world: DetectionWorld, lostMs: number): readonly Fault[
       begin: step('second', off),
       end: step('second', 0),
       blindAfterMs: NOTICED_MS,
+      tellerBehind: Math.max(0, -off),
     })),
     {
       name: 'every clock set forward by an hour',

@@ -15,6 +15,8 @@ export interface Episode {
   readonly normalAt: number;
   /** By how much the clocks that facts are dated with are off after it. */
   readonly offAfter: number;
+  /** By how much the clock of whoever tells of the pause may be behind, and the pause then begins too early. */
+  readonly tellerBehind: number;
   readonly facts: readonly Fact[];
   readonly sights: readonly Sight[];
   readonly firings: readonly Firing[];
@@ -74,7 +76,7 @@ export function judge(episode: Episode): Verdict {
 }
 
 function wrongFacts(episode: Episode): readonly string[] {
-  const { facts, from } = episode;
+  const { facts, from, tellerBehind } = episode;
   const [paused, ...morePaused] = facts.filter((fact) => fact.type === 'DetectionPaused');
   const [resumed, ...moreResumed] = facts.filter((fact) => fact.type === 'DetectionResumed');
   if (!paused || !resumed || morePaused.length + moreResumed.length > 0) {
@@ -83,7 +85,9 @@ function wrongFacts(episode: Episode): readonly string[] {
   }
   const late = paused.since - from;
   return [
-    ...(Math.abs(late) > TRUE_WITHIN_MS ? [`paused ${seconds(late)} s after the fault`] : []),
+    ...([late, late + tellerBehind].every((off) => Math.abs(off) > TRUE_WITHIN_MS)
+      ? [`paused ${seconds(late)} s after the fault`]
+      : []),
     ...(resumed.pausedAt === paused.since ? [] : ['the two do not agree since when']),
     ...wrongResumption(episode),
   ];

@@ -107,6 +107,7 @@ async function suffer(fault: Fault, { world, observer, say }: Scene): Promise<Ve
   const verdict = judge({
     ...{ name: fault.name, from, to, normalAt, blindAfterMs: fault.blindAfterMs },
     offAfter: fault.offAfter ?? 0,
+    tellerBehind: fault.tellerBehind ?? 0,
     mayEndEarly: fault.mayEndEarly ?? false,
     facts,
     sights: observer.sights.slice(sights),
