@@ -12,6 +12,7 @@ import { EnrolmentLimits } from './enrolment/enrolment-limits.js';
 import { EnrolmentTokensController } from './enrolment-tokens/enrolment-tokens.controller.js';
 import { EventsController } from './events/events.controller.js';
 import { FleetFeed } from './feed/fleet-feed.js';
+import { BulkPoliciesMutations } from './graphql/bulk-policies.mutations.js';
 import { FleetMutations } from './graphql/fleet.mutations.js';
 import { FleetSubscription } from './graphql/fleet.subscription.js';
 import { graphQL } from './graphql/graphql.module.js';
@@ -21,8 +22,10 @@ import { PolicyMutations } from './graphql/policy.mutations.js';
 import { PolicyResolver } from './graphql/policy.resolver.js';
 import { GroupsController } from './groups/groups.controller.js';
 import { FreshReads } from './http/fresh-reads.guard.js';
-import type { Logger } from './http/logger.js';
+import { LOGGER, type Logger } from './http/logger.js';
 import { OrgsController } from './orgs/orgs.controller.js';
+import { BulkPoliciesController } from './policies/bulk/bulk-policies.controller.js';
+import { BulkPolicies } from './policies/bulk/bulk-policies.js';
 import { PoliciesController } from './policies/policies.controller.js';
 import { PolicyAnalysisController } from './policies/policy-analysis.controller.js';
 import { PolicyRolloutController } from './policies/policy-rollout.controller.js';
@@ -59,6 +62,7 @@ export class GatewayModule {
         // Those with words of their own come before the one whose word may be any policy.
         PolicyAnalysisController,
         PolicyRolloutController,
+        BulkPoliciesController,
         PoliciesController,
         EventsController,
         EnrolmentController,
@@ -69,6 +73,8 @@ export class GatewayModule {
         { provide: FLEET_READS, useValue: parts.reads },
         { provide: POLICY_READS, useValue: parts.policies },
         PolicyWrites,
+        BulkPolicies,
+        { provide: LOGGER, useValue: parts.logger },
         { provide: FleetFeed, useValue: parts.feed },
         { provide: SignInLimits, useValue: parts.signInLimits },
         { provide: EnrolmentLimits, useValue: parts.enrolmentLimits },
@@ -79,6 +85,7 @@ export class GatewayModule {
         PolicyResolver,
         FleetMutations,
         PolicyMutations,
+        BulkPoliciesMutations,
         FleetSubscription,
       ],
     };

@@ -22,11 +22,11 @@ export type Kind = keyof Side['ids'];
 export interface RestOperation {
   readonly name: string;
   readonly method: string;
-  /** What its second path parameter names. */
+  /** What its second path parameter names, or the ids in its body. */
   readonly kind: Kind | undefined;
   /** It makes or changes something where its target is one's own. */
   readonly creates: boolean;
-  readonly body: object | undefined;
+  body(id: string): object | undefined;
   path(org: string, id: string): string;
 }
 
@@ -45,7 +45,7 @@ const DOCUMENT = {
 const HASH = 'a'.repeat(64);
 
 /** Bodies that would be taken, so that nothing but the target is refused. A new route with a body must be named here. */
-const BODIES: Readonly<Record<string, object>> = {
+const BODIES: Readonly<Record<string, object | ((id: string) => object)>> = {
   labelAgent: { labels: { stolen: 'yes' } },
   createGroup: { name: 'stolen', selector: 'labels.env = "prod"' },
   updateGroup: { name: 'stolen', selector: 'labels.env = "prod"' },
@@ -58,6 +58,7 @@ const BODIES: Readonly<Record<string, object>> = {
   publishPolicy: {},
   assignPolicy: { target: { kind: 'organisation' } },
   controlPolicyRollout: { action: 'pause' },
+  bulkPolicies: (id) => ({ action: 'retire', policies: [id] }),
   checkPolicy: { content: { document: DOCUMENT } },
   replayPolicy: { content: { document: DOCUMENT } },
   askAccess: { principal: 'app:stolen' },
@@ -80,7 +81,7 @@ export function restOperations(document: OpenApi): RestOperation[] {
           method: method.toUpperCase(),
           kind: kindOf(template),
           creates: method !== 'get',
-          body,
+          body: (id: string) => (typeof body === 'function' ? body(id) : body),
           path: (org: string, id: string) =>
             template
               .replace('{org}', org)
@@ -92,7 +93,7 @@ export function restOperations(document: OpenApi): RestOperation[] {
 }
 
 function kindOf(template: string): Kind | undefined {
-  if (template.includes('{policy}')) return 'policy';
+  if (template.includes('{policy}') || template.endsWith('/policies/bulk')) return 'policy';
   if (template.includes('certificates/{')) return 'certificate';
   if (template.includes('{agent}')) return 'agent';
   if (template.includes('{group}')) return 'group';
@@ -168,6 +169,7 @@ const STRINGS: Readonly<Record<string, string>> = {
   action: 'pause',
   hash: HASH,
   verdict: 'approved',
+  'bulkPolicies.action': 'retire',
   text: JSON.stringify(DOCUMENT),
 };
 
@@ -188,13 +190,14 @@ function argument(
   }
   if (named.name === 'JSONObject')
     return name === 'target' ? '{ kind: "organisation" }' : '{ stolen: "yes" }';
-  if (named.name === 'String') return JSON.stringify(STRINGS[name] ?? 'stolen');
+  if (named.name === 'String')
+    return JSON.stringify(STRINGS[`${field}.${name}`] ?? STRINGS[name] ?? 'stolen');
   throw new Error(`No value is known for ${field}(${name}: ${String(type)})`);
 }
 
 function kindOfField(field: string): Kind {
   const name = field.toLowerCase();
-  if (name.includes('policy') || name.includes('rollout')) return 'policy';
+  if (/polic(?:y|ies)|rollout/.test(name)) return 'policy';
   if (name.includes('agent')) return 'agent';
   if (name.includes('group')) return 'group';
   if (name.includes('enrolmenttoken')) return 'enrolmentToken';

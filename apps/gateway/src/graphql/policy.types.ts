@@ -2,6 +2,9 @@ import { ROLLOUT_STATES } from '@keyfleet/contracts';
 import {
   AGENT_POLICY_STATES,
   type AgentPolicyView,
+  BULK_OUTCOMES,
+  type BulkPoliciesAnswer,
+  type BulkPolicyItem,
   POLICY_STATES,
   type PolicySummary,
   type PolicyTargetPreview,
@@ -18,9 +21,11 @@ const named = (values: readonly string[]) => Object.fromEntries(values.map((valu
 const PolicyStateName = named(POLICY_STATES);
 const RolloutStateName = named(ROLLOUT_STATES);
 const AgentPolicyStateName = named(AGENT_POLICY_STATES);
+const BulkOutcomeName = named(BULK_OUTCOMES);
 registerEnumType(PolicyStateName, { name: 'PolicyState' });
 registerEnumType(RolloutStateName, { name: 'RolloutState' });
 registerEnumType(AgentPolicyStateName, { name: 'AgentPolicyState' });
+registerEnumType(BulkOutcomeName, { name: 'BulkOutcome' });
 
 @ObjectType('PolicySummary')
 export class PolicySummaryObject implements PolicySummary {
@@ -130,4 +135,37 @@ export class PolicyTargetPreviewObject implements PolicyTargetPreview {
   @Field(() => Int, { description: 'How many it meets now.' }) agents!: number;
   @Field(() => [TargetedAgentObject], { description: 'The first of them by name.' })
   items!: TargetedAgentObject[];
+}
+
+@ObjectType('BulkPolicyItem')
+export class BulkPolicyItemObject implements BulkPolicyItem {
+  @Field(() => ID) id!: string;
+  @Field(() => String, { nullable: true, description: 'Null where the organisation has no such policy.' })
+  name!: string | null;
+  @Field(() => BulkOutcomeName) outcome!: BulkPolicyItem['outcome'];
+  @Field(() => String, { nullable: true, description: 'Of the refusal.' }) code!: string | null;
+  @Field(() => String, { nullable: true, description: 'Why it was refused, in words.' })
+  detail!: string | null;
+  @Field(() => Int, { nullable: true, description: 'In a dry run: how many agents it meets now.' })
+  agents!: number | null;
+}
+
+@ObjectType('BulkPoliciesAnswer')
+export class BulkPoliciesObject implements BulkPoliciesAnswer {
+  @Field() dryRun!: boolean;
+  @Field(() => Int) done!: number;
+  @Field(() => Int) would!: number;
+  @Field(() => Int) unchanged!: number;
+  @Field(() => Int) refused!: number;
+  @Field(() => [BulkPolicyItemObject], { description: 'One for each policy, in the order asked.' })
+  items!: BulkPolicyItemObject[];
+}
+
+@ObjectType('BulkPoliciesChanged')
+export class BulkPoliciesChangedObject extends BulkPoliciesObject {
+  @Field(() => String, {
+    nullable: true,
+    description: 'Send it as Keyfleet-Position to read your own writes.',
+  })
+  position!: string | null;
 }

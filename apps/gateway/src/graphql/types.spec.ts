@@ -2,6 +2,8 @@ import type {
   AgentPolicyView,
   AgentState,
   AgentView,
+  BulkPoliciesAnswer,
+  BulkPolicyItem,
   currentUser,
   EnrolmentTokenView,
   EventView,
@@ -40,6 +42,8 @@ describe('GraphQL output classes', () => {
       same<Same<policies.AgentPolicyObject, AgentPolicyView>>(),
       same<Same<keyof policies.AgentPolicyObject, keyof AgentPolicyView>>(),
       same<Same<policies.PolicyTargetPreviewObject, PolicyTargetPreview>>(),
+      same<Same<policies.BulkPoliciesObject, BulkPoliciesAnswer>>(),
+      same<Same<keyof policies.BulkPolicyItemObject, keyof BulkPolicyItem>>(),
       same<Same<keyof output.UserObject, keyof z.infer<typeof currentUser>>>(),
     ]).not.toContain(false);
   });

@@ -4,3 +4,5 @@ export interface Logger {
   warn(fields: object, message: string): void;
   info(fields: object, message: string): void;
 }
+
+export const LOGGER = Symbol('Logger');

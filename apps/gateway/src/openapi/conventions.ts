@@ -21,6 +21,11 @@ const IDEMPOTENCY_KEY = {
   description: 'The same key with the same body does it once; with another body it is refused (422).',
   schema: { ...text, minLength: 1, maxLength: 200 },
 } as const;
+const KEY_OF_MANY = {
+  ...IDEMPOTENCY_KEY,
+  description:
+    'The same key with the same body does it once for each policy; with another body each one done is refused.',
+} as const;
 const IF_MATCH = {
   name: 'If-Match',
   in: 'header',
@@ -61,6 +66,11 @@ export function withConventions(operation: Operation, path: string, method: Meth
     return;
   }
   if (/\/policies\/(?:check|replay|who-can)$/.test(path)) return;
+  if (path.endsWith('/policies/bulk')) {
+    // It has no one revision, and what it says of each policy comes from the read models.
+    const { ETag: _, ...headers } = WRITE_HEADERS;
+    return add(operation, [KEY_OF_MANY, POSITION], { ...headers, ...READ_HEADERS });
+  }
   const existing = path.endsWith('}') || path.includes('/{policy}/');
   add(operation, existing ? [IDEMPOTENCY_KEY, IF_MATCH] : [IDEMPOTENCY_KEY], WRITE_HEADERS);
 }

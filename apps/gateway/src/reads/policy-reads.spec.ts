@@ -233,6 +233,32 @@ describe('whom a target meets', () => {
   });
 });
 
+it('counts who should decide by which version of a policy, without those revoked and those of others', async () => {
+  await agent('a', { desired: 2 });
+  await agent('b', { desired: 1 });
+  await agent('c');
+  await agent('gone', { desired: 1, revoked: true });
+  await agent('theirs', { desired: 1, org: OTHER });
+  const policyId = POLICY;
+  const asked = [policyId, deriveId('pol', 'two')];
+  expect(await reads.holders(ORG, asked)).toEqual([{ policyId, version: 3, agents: 2 }]);
+  const [first] = await worker`select agent_id from policy.desired where org_id = ${ORG} order by agent_id`;
+  const policies = JSON.stringify([
+    { policyId, version: 2 },
+    { policyId: asked[1], version: 1 },
+  ]);
+  await worker`
+    update policy.desired set policies = ${policies}::text::jsonb where agent_id = ${first?.['agent_id'] as string}`;
+  const found = await reads.holders(ORG, asked);
+  expect(found.toSorted((one, other) => one.version - other.version)).toEqual([
+    { policyId: asked[1], version: 1, agents: 1 },
+    { policyId, version: 2, agents: 1 },
+    { policyId, version: 3, agents: 1 },
+  ]);
+  expect(await reads.holders(ORG, asked.slice(1))).toHaveLength(1);
+  expect(await reads.holders(OTHER, asked)).toEqual([{ policyId, version: 3, agents: 1 }]);
+});
+
 it('S9: a certificate is shown to its organisation alone', async () => {
   const id = 'c'.repeat(64);
   await worker`

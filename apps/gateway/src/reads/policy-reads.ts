@@ -7,11 +7,19 @@ import type {
   PolicyVersionView,
   PolicyView,
 } from '@keyfleet/contracts/http';
+import type { PolicyStanding } from '@keyfleet/policy/read-model';
 import type { ListArgs, Page } from './fleet-reads.js';
 
 export interface AgentPolicyArgs extends ListArgs {
   /** Only agents that should decide by this policy. */
   readonly policy?: string | undefined;
+}
+
+/** How many agents should decide by one version of a policy. */
+export interface PolicyHolders {
+  readonly policyId: string;
+  readonly version: number;
+  readonly agents: number;
 }
 
 /** Every question about policies the gateway answers from read models; each is scoped to one organisation. */
@@ -27,6 +35,9 @@ export interface PolicyReads {
   agentPolicies(orgId: string, args: AgentPolicyArgs): Promise<Page<AgentPolicyView>>;
   /** Null where the organisation has no such group. */
   targetPreview(orgId: string, target: PolicyTarget): Promise<PolicyTargetPreview | null>;
+  /** Those of these that the organisation has. */
+  standings(orgId: string, policyIds: readonly string[]): Promise<readonly PolicyStanding[]>;
+  holders(orgId: string, policyIds: readonly string[]): Promise<readonly PolicyHolders[]>;
   certificate(orgId: string, certificateId: string): Promise<ConvergenceCertificate | null>;
 }
 

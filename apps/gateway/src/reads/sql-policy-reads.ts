@@ -2,12 +2,14 @@ import type { ConvergenceCertificate } from '@keyfleet/contracts/http';
 import {
   type DesiredTables,
   getPolicy,
+  getPolicyStandings,
   getPolicyVersion,
   listPolicies,
   listPolicyVersions,
 } from '@keyfleet/policy/read-model';
 import { scopedStatement } from '@keyfleet/read-store';
 import { listAgentPolicies } from './agent-policies.js';
+import { policyHolders } from './policy-holders.js';
 import type { PolicyReads } from './policy-reads.js';
 import { previewTarget } from './policy-targets.js';
 import type { SqlReadsOptions } from './sql-reads.js';
@@ -22,6 +24,8 @@ export function sqlPolicyReads({ sql, cursors }: Omit<SqlReadsOptions, 'now'>): 
     version: (orgId, policyId, version) => getPolicyVersion({ sql, orgId }, policyId, version),
     agentPolicies: (orgId, args) => listAgentPolicies({ ...within(orgId), ...args }),
     targetPreview: (orgId, target) => previewTarget({ sql, orgId }, target),
+    standings: (orgId, policyIds) => getPolicyStandings({ sql, orgId }, policyIds),
+    holders: (orgId, policyIds) => policyHolders({ sql, orgId }, policyIds),
     certificate: async (orgId, certificateId) => {
       const [row] = await certificateById(sql, orgId, certificateId);
       return row ? toCertificate(row) : null;

@@ -116,6 +116,8 @@ const policies: PolicyReads = {
   agentPolicies: async () => EMPTY,
   targetPreview: async (_org, { kind }) =>
     kind === 'group' ? null : { agents: 1, items: [{ id: AGENT.id, name: AGENT.name }] },
+  standings: async () => [],
+  holders: async () => [],
   certificate: async () => null,
 };
 
@@ -153,9 +155,16 @@ export interface GatewayDouble {
   readonly sent: Sent[];
 }
 
+export interface GatewayDoubleOptions {
+  readonly introspection?: boolean;
+  /** In place of services that take whatever they are told. */
+  readonly commands?: Commands;
+  readonly policies?: Partial<PolicyReads>;
+}
+
 export async function gatewayDouble(
   redis: Redis,
-  { introspection = false }: { readonly introspection?: boolean } = {},
+  { introspection = false, ...given }: GatewayDoubleOptions = {},
 ): Promise<GatewayDouble> {
   const identity = new IdentityDouble();
   const logged: object[] = [];
@@ -166,9 +175,9 @@ export async function gatewayDouble(
   const app = await createGateway(
     {
       authenticator,
-      commands: commandsNoted(sent),
+      commands: given.commands ?? commandsNoted(sent),
       reads,
-      policies,
+      policies: { ...policies, ...given.policies },
       feed,
       signInLimits: new SignInLimits(redis),
       enrolmentLimits: new EnrolmentLimits({ redis, now: () => Date.now() }),
