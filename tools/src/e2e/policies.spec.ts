@@ -234,6 +234,31 @@ describe('a policy, from a template to a certificate', () => {
     await page.getByText('No policy matches').waitFor();
   }, 60_000);
 
+  it('is one of many that are chosen, and each is shown what would come of it before anything does', async () => {
+    const outcome = (is: string) => page.locator(`tr[data-bulk="${NAME}"][data-outcome="${is}"]`);
+    await page.getByRole('link', { name: 'Clear the filter' }).click();
+    await page.getByLabel(`Choose ${NAME}`).check();
+    await count('chosen', 1);
+    await button('Assign…').click();
+    await outcome('unchanged').waitFor();
+    await page.getByText('Labels', { exact: true }).click();
+    await page.getByLabel('Agents with labels').fill('labels.env = prod');
+    await outcome('would').waitFor();
+    await picture('bulk');
+    await button('Not now').click();
+    await button('Halt rollouts…').click();
+    await outcome('refused').waitFor();
+    expect(await outcome('refused').innerText()).toContain('The rollout is completed.');
+    await button('Not now').click();
+    await button('Retire…').click();
+    await outcome('would').waitFor();
+    expect(await outcome('would').innerText()).toMatch(/Will be retired/);
+    await button('Not now').click();
+    const client = await Client.signIn(stack);
+    const { items } = await client.get<{ items: object[] }>('/api/v1/orgs/acme/policies');
+    expect(items).toEqual([expect.objectContaining({ name: NAME, state: 'published', assignments: 1 })]);
+  }, 60_000);
+
   it('the guide’s policy is sound, and its commands make a second person and set a policy aside', async () => {
     const client = await Client.signIn(stack);
     const [text = ''] = guideBlocks('policies', 'yaml');

@@ -24,7 +24,7 @@ export async function rest<Answer>(method: string, path: string, body?: unknown)
 }
 
 async function call(method: string, path: string, body: unknown): Promise<Response> {
-  const waits = method === 'GET' && Date.now() < ownWrite.until;
+  const waits = (method === 'GET' || path.endsWith('?dryRun=true')) && Date.now() < ownWrite.until;
   try {
     return await fetch(`/api/v1${path}`, {
       method,

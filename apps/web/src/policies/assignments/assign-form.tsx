@@ -1,61 +1,35 @@
 import type { PolicyTarget } from '@keyfleet/contracts';
 import type { PolicyTargetPreview } from '@keyfleet/contracts/http';
-import { Button, Group, NativeSelect, SegmentedControl, Stack, Text, TextInput } from '@mantine/core';
-import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { Button, Group, Stack, Text } from '@mantine/core';
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
-import { agentsQuery } from '../../api/queries';
 import { rest } from '../../api/rest';
 import { Failure } from '../../lists/failure';
 import { useSettled } from '../../time/settled';
-import { groupsQuery } from '../policy-api';
 import { usePolicyWrite } from '../policy-write';
-
-type Kind = PolicyTarget['kind'];
+import { EVERYBODY, TargetChoice, type TargetFields, targetOf } from './target-choice';
 
 /** Says whom a policy shall be for, and shows how many agents that are before it is said. */
 export function AssignForm({ org, policyId }: { readonly org: string; readonly policyId: string }) {
-  const [kind, setKind] = useState<Kind>('organisation');
-  const [value, setValue] = useState('');
-  const target = targetOf(kind, value);
+  const [fields, setFields] = useState(EVERYBODY);
+  const target = targetOf(fields);
   const assign = usePolicyWrite<PolicyTarget>(org, (chosen) => [
     'POST',
     `/${policyId}/assignments`,
     { target: chosen },
   ]);
-  const choose = (next: string) => {
-    setKind(next as Kind);
-    setValue('');
-    assign.reset();
+  const choose = (next: TargetFields) => {
+    if (next.kind !== fields.kind) assign.reset();
+    setFields(next);
   };
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (target) assign.mutate(target, { onSuccess: () => setValue('') });
+    if (target) assign.mutate(target, { onSuccess: () => setFields({ ...fields, value: '' }) });
   };
   return (
     <form onSubmit={submit}>
       <Stack gap="sm">
-        <SegmentedControl
-          aria-label="Kind of target"
-          value={kind}
-          onChange={choose}
-          data={[
-            { value: 'organisation', label: 'Everybody' },
-            { value: 'group', label: 'Group' },
-            { value: 'selector', label: 'Labels' },
-            { value: 'agent', label: 'One agent' },
-          ]}
-          style={{ alignSelf: 'flex-start' }}
-        />
-        {kind === 'group' && <GroupChoice org={org} value={value} onChange={setValue} />}
-        {kind === 'agent' && <AgentChoice org={org} value={value} onChange={setValue} />}
-        {kind === 'selector' && (
-          <TextInput
-            label="Agents with labels"
-            placeholder='labels.env = "prod"'
-            value={value}
-            onChange={(event) => setValue(event.currentTarget.value)}
-          />
-        )}
+        <TargetChoice org={org} fields={fields} onChange={choose} />
         <Preview org={org} policyId={policyId} target={target} />
         {assign.isError && <Failure error={assign.error} title="It was not assigned" />}
         <Group>
@@ -66,13 +40,6 @@ export function AssignForm({ org, policyId }: { readonly org: string; readonly p
       </Stack>
     </form>
   );
-}
-
-function targetOf(kind: Kind, value: string): PolicyTarget | null {
-  if (kind === 'organisation') return { kind };
-  if (value.trim() === '') return null;
-  if (kind === 'group') return { kind, groupId: value };
-  return kind === 'agent' ? { kind, agentId: value } : { kind, selector: value.trim() };
 }
 
 interface PreviewProps {
@@ -104,55 +71,5 @@ function Preview({ org, policyId, target }: PreviewProps) {
       {named && `: ${named}`}
       {agents > items.length && items.length > 0 && ', …'}
     </Text>
-  );
-}
-
-interface ChoiceProps {
-  readonly org: string;
-  readonly value: string;
-  readonly onChange: (value: string) => void;
-}
-
-function GroupChoice({ org, value, onChange }: ChoiceProps) {
-  const groups = useQuery(groupsQuery(org));
-  const data = (groups.data?.items ?? []).map(({ id, name, selector }) => ({
-    value: id,
-    label: `${name} (${selector})`,
-  }));
-  if (groups.isError) return <Failure error={groups.error} title="The groups could not be read" />;
-  return (
-    <NativeSelect
-      label="Group"
-      description={data.length === 0 ? 'There is no group yet; define one through the API.' : undefined}
-      data={[{ value: '', label: 'Choose a group' }, ...data]}
-      value={value}
-      onChange={(event) => onChange(event.currentTarget.value)}
-    />
-  );
-}
-
-function AgentChoice({ org, value, onChange }: ChoiceProps) {
-  const [name, setName] = useState('');
-  const settled = useSettled(name, 250);
-  const agents = useInfiniteQuery(agentsQuery(org, settled ? `name : ${JSON.stringify(settled)}` : ''));
-  const found = agents.data?.pages.flatMap((page) => page.agents.edges.map(({ node }) => node)) ?? [];
-  return (
-    <Group align="flex-end">
-      <TextInput
-        label="Find an agent"
-        placeholder="part of its name"
-        value={name}
-        onChange={(event) => setName(event.currentTarget.value)}
-      />
-      <NativeSelect
-        label="Agent"
-        data={[
-          { value: '', label: 'Choose an agent' },
-          ...found.map((agent) => ({ value: agent.id, label: agent.name })),
-        ]}
-        value={value}
-        onChange={(event) => onChange(event.currentTarget.value)}
-      />
-    </Group>
   );
 }
