@@ -30,8 +30,9 @@ const PER_SECOND = 60;
 const USES_OF_A_TOKEN = 1_000;
 const TOKEN_LIVES_SECONDS = 3_600;
 const NAME = 'Proof';
-/** A report of ten thousand agents costs both sides something: not asked for more often while somebody measures. */
 const LOOK_MS = 1_000;
+/** A report of all agents takes the processors from them while somebody measures: so much later for each of them. */
+const LOOK_LATER_MS = 0.5;
 const SOON_MS = 250;
 const UP_CEILING_MS = 180_000;
 const EVENTS = 5_000;
@@ -70,7 +71,7 @@ export class PolicyWorld {
     });
   }
 
-  /** Resolves when every agent is connected and shown online. */
+  /** Resolves when every agent is connected and shown online, and the fleet is as calm as on any other day. */
   static async start(options: PolicyWorldOptions): Promise<PolicyWorld> {
     const { directory, env = {}, say } = options;
     const stack = await Stack.start({ directory, agents: 0, env });
@@ -134,17 +135,18 @@ export class PolicyWorld {
     return new Map(rows.map(({ agent_id, manifest }) => [agent_id, manifest]));
   }
 
-  /** How many of the agents the control plane has for online. */
-  async online(): Promise<number> {
+  /** How many of the agents the control plane has for online, and heard since then, in milliseconds since the epoch. */
+  async #heardSince(at: number): Promise<number> {
     const [row] = await this.#sql<{ online: string }[]>`
-      select count(*)::text as online from registry.agent_last_seen where state = 'online'`;
+      select count(*)::text as online from registry.agent_last_seen
+      where state = 'online' and seen_at >= to_timestamp(${at / 1_000})`;
     return Number(row?.online ?? 0);
   }
 
   /** Asks all agents again and again until they are as they should be; what they say at the end, in time or not. */
   async until(
     so: (agents: SimulatorReport['agents']) => boolean,
-    { ceilingMs = 120_000, lookMs = LOOK_MS } = {},
+    { ceilingMs = 120_000, lookMs = Math.max(LOOK_MS, this.agents * LOOK_LATER_MS) } = {},
   ): Promise<SimulatorReport['agents']> {
     const ends = Date.now() + ceilingMs;
     for (;;) {
@@ -195,10 +197,12 @@ export class PolicyWorld {
       await this.simulator.tell({ kind: 'add', agents: uses, enrolmentToken: token, perSecond: PER_SECOND });
       say(`${added + uses} of ${this.agents} agents are enrolled and connected`);
     }
-    await waitFor(async () => (await this.online()) >= this.agents || void (await delay(LOOK_MS)), {
-      ceilingMs: UP_CEILING_MS,
-      what: 'every agent online',
-    });
+    // What goes along with so many enrolments is over when each has been heard again and has nothing left to tell.
+    const enrolledAt = Date.now();
+    const isQuiet = async () =>
+      (await this.#heardSince(enrolledAt)) >= this.agents || void (await delay(LOOK_MS));
+    await waitFor(isQuiet, { ceilingMs: UP_CEILING_MS, what: 'a beat of every agent' });
+    await this.until((agents) => agents.every(({ journal }) => journal.acknowledged === journal.seq));
   }
 }
 
