@@ -52,7 +52,7 @@ export function manifestSigningInput(manifest: Omit<PolicyManifest, 'v' | 'key' 
   return ['keyfleet.manifest.v1', ...manifestLines(manifest)].join('\n');
 }
 
-/** A bundle of at most so many bytes after deflation comes with the push; a larger one is fetched. */
+/** A bundle of at most so many bytes comes with the push; a larger one is fetched. */
 export const MAX_PUSHED_BUNDLE_BYTES = 8 * 1024;
 /** In no wider a window are agents asked to report. */
 export const MAX_REPORT_WITHIN_MS = 30_000;
@@ -61,7 +61,7 @@ export const MAX_REPORT_WITHIN_MS = 30_000;
 export const policyPush = z.strictObject({
   v: z.literal(1),
   manifest: policyManifest,
-  /** The bundle, deflated (RFC 1951). One that is not what the manifest says counts as not given. */
+  /** The bundle itself, where it is small. One that is not what the manifest says counts as not given. */
   bundle: z
     .base64()
     .max(4 * Math.ceil(MAX_PUSHED_BUNDLE_BYTES / 3))

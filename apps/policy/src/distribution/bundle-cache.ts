@@ -1,4 +1,3 @@
-import { deflateRawSync } from 'node:zlib';
 import { BUNDLE_CHUNK_BYTES, MAX_PUSHED_BUNDLE_BYTES, type RpcPolicyReply } from '@keyfleet/contracts';
 import type { Sql } from '@keyfleet/postgres';
 import { LRUCache } from 'lru-cache';
@@ -9,11 +8,9 @@ export interface StoredBundle {
   /** The answer for a piece that begins here; `null` where nothing begins. */
   at(offset: number): Uint8Array | null;
   /** In base64, as it goes with a push; `null` where it is too large for that. */
-  readonly deflated: string | null;
+  readonly enclosed: string | null;
 }
 
-/** Larger ones do not become small enough to go with a push: not even looked for. */
-const HOPELESS_BYTES = 32 * MAX_PUSHED_BUNDLE_BYTES;
 const CACHE_BYTES = 64 * 1024 * 1024;
 /** Who asks for what is not there asks again only after this long. */
 const ABSENT_MS = 1_000;
@@ -46,18 +43,20 @@ export class BundleCache {
     return asking;
   }
 
-  /** Those of these bundles that are small enough to go with a push, deflated, by hash. One look for all of them. */
+  /** Those of these bundles that are small enough to go with a push, in base64, by hash. One look for all of them. */
   async small(
     orgId: string,
     wanted: Iterable<{ readonly hash: string; readonly bytes: number }>,
   ): Promise<ReadonlyMap<string, string>> {
-    const hashes = new Set([...wanted].flatMap(({ hash, bytes }) => (bytes > HOPELESS_BYTES ? [] : [hash])));
+    const hashes = new Set(
+      [...wanted].flatMap(({ hash, bytes }) => (bytes > MAX_PUSHED_BUNDLE_BYTES ? [] : [hash])),
+    );
     const unknown = [...hashes].filter((hash) => !this.peek(orgId, hash));
     if (unknown.length > 0) await this.#readAll(orgId, unknown);
     return new Map(
       [...hashes].flatMap((hash): [string, string][] => {
-        const deflated = this.peek(orgId, hash)?.deflated;
-        return deflated ? [[hash, deflated]] : [];
+        const enclosed = this.peek(orgId, hash)?.enclosed;
+        return enclosed ? [[hash, enclosed]] : [];
       }),
     );
   }
@@ -91,7 +90,7 @@ function storedBundle(hash: string, bytes: Buffer): StoredBundle {
   };
   return {
     total,
-    deflated: deflate(bytes),
+    enclosed: total > MAX_PUSHED_BUNDLE_BYTES ? null : bytes.toString('base64'),
     at: (offset) => {
       if (offset >= total) return null;
       if (offset % BUNDLE_CHUNK_BYTES !== 0) return encode(offset);
@@ -100,10 +99,4 @@ function storedBundle(hash: string, bytes: Buffer): StoredBundle {
       return known;
     },
   };
-}
-
-function deflate(bytes: Buffer): string | null {
-  if (bytes.byteLength > HOPELESS_BYTES) return null;
-  const deflated = deflateRawSync(bytes);
-  return deflated.byteLength > MAX_PUSHED_BUNDLE_BYTES ? null : deflated.toString('base64');
 }

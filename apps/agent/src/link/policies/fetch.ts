@@ -11,7 +11,7 @@ import { reasonOf } from '../identity/enrol.js';
 import type { IdentityStore, StoredIdentity } from '../identity/store.js';
 import { backoff, fullJitter, type Pace } from '../pace.js';
 import { Signal } from '../signal.js';
-import { inflateBundle } from './inflate.js';
+import { enclosedBundle } from './enclosed.js';
 import { Pieces } from './pieces.js';
 
 export interface PolicyFetchOptions {
@@ -58,7 +58,7 @@ export class PolicyFetch {
   /** Judged and wanted; its bundle is not here yet. */
   #wanted: PolicyManifest | undefined;
   /** What came with its push. */
-  #deflated: string | undefined;
+  #enclosed: string | undefined;
   #pieces: Pieces | undefined;
   #asking = false;
   #failures = 0;
@@ -110,7 +110,7 @@ export class PolicyFetch {
     if (!store.current || policies.consider(manifest, store.current) !== 'wanted') return;
     if (this.#wanted && this.#wanted.version >= manifest.version) return;
     this.#wanted = manifest;
-    this.#deflated = bundle;
+    this.#enclosed = bundle;
     // Of genuine and newer ones only: nobody else shall keep an agent from speaking.
     if (reportWithinMs !== undefined) this.#options.onToldTogether(reportWithinMs);
     this.#wake.set();
@@ -158,9 +158,9 @@ export class PolicyFetch {
 
   /** Looked at once: where it is not what was announced, it is fetched. */
   #given(manifest: PolicyManifest): Uint8Array | undefined {
-    const deflated = this.#deflated;
-    this.#deflated = undefined;
-    return deflated === undefined ? undefined : inflateBundle(deflated, manifest);
+    const enclosed = this.#enclosed;
+    this.#enclosed = undefined;
+    return enclosed === undefined ? undefined : enclosedBundle(enclosed, manifest);
   }
 
   /** A piece that does not fit is judged like a whole that does not: the bundle is not what was announced. */
