@@ -199,6 +199,7 @@ class World {
         onSynced: nothing,
         onAcknowledged: nothing,
         onRevoked: nothing,
+        quietMs: () => 0,
       },
       store,
       sync: () => agentEnd.sync({ ...about, broker, journal, store }),

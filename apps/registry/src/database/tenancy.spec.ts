@@ -83,6 +83,7 @@ const QUESTIONS: Readonly<Record<string, readonly Ask[]>> = {
       (scope) =>
         policy.getPolicy(scope, id),
   ),
+  getPolicyStandings: [(scope) => policy.getPolicyStandings(scope, idsOfAll('policy_id'))],
   listPolicyVersions: idsOfAll('policy_id').map(
     (policyId): Ask =>
       (scope) =>

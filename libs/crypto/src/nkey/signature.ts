@@ -19,6 +19,8 @@ function base32(text: string): Buffer {
     bits -= 8;
     out[at++] = (value >> bits) & 0xff;
   }
+  // Every key has one text: what is left over is nothing.
+  if (value & ((1 << bits) - 1)) throw new TypeError('not base32');
   return out;
 }
 
