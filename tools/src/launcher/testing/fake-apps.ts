@@ -9,14 +9,14 @@ serve(process.env.KEYFLEET_OPERATIONS__PORT, (request, response) => response.wri
 for (const event of ['SIGTERM', 'disconnect']) process.on(event, () => process.exit(0));
 `;
 
-/** Knows the organisations it was set up with, lets anybody in with the right password, and calls every connected agent online. */
+/** Knows the organisations it was set up with by the time it is asked, which may be after it started; lets anybody in with the right password, and calls every connected agent online. */
 const GATEWAY = `${SERVICE}
 import { readFileSync } from 'node:fs';
-const orgs = JSON.parse(readFileSync('.keyfleet/fake-orgs.json', 'utf8')).map((org) => ({ id: 'org_' + org.split(':')[0], slug: org.split(':')[0] }));
+const orgs = () => JSON.parse(readFileSync('.keyfleet/fake-orgs.json', 'utf8')).map((org) => ({ id: 'org_' + org.split(':')[0], slug: org.split(':')[0] }));
 const bodyOf = async (request) => { let text = ''; for await (const chunk of request) text += chunk; return text ? JSON.parse(text) : {}; };
 const answers = {
   'POST /api/v1/auth/login': (body) => body.password === readFileSync('.keyfleet/secrets/admin-password', 'utf8').trim() ? [200, {}] : [401, {}],
-  'GET /api/v1/orgs': () => [200, { items: orgs }],
+  'GET /api/v1/orgs': () => [200, { items: orgs() }],
 };
 serve(process.env.KEYFLEET_HTTP__PORT, async (request, response) => {
   const body = await bodyOf(request);
@@ -56,12 +56,14 @@ createServer({ key: readFileSync(key), cert: readFileSync(ca) }, (request, respo
 for (const event of ['SIGTERM', 'disconnect']) process.on(event, () => process.exit(0));
 `;
 
+/** Puts its file in place whole: it runs once for each person, while the gateway may be reading. */
 const BOOTSTRAP = `
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 const { values } = parseArgs({ options: { email: { type: 'string' }, 'password-file': { type: 'string' }, name: { type: 'string' }, once: { type: 'boolean' }, org: { type: 'string', multiple: true } } });
 if (readFileSync(values['password-file'], 'utf8').trim().length < 12) process.exit(1);
-writeFileSync('.keyfleet/fake-orgs.json', JSON.stringify(values.org));
+writeFileSync('.keyfleet/fake-orgs.json.new', JSON.stringify(values.org));
+renameSync('.keyfleet/fake-orgs.json.new', '.keyfleet/fake-orgs.json');
 `;
 
 const MIGRATE = `
