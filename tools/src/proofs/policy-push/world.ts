@@ -31,8 +31,6 @@ const USES_OF_A_TOKEN = 1_000;
 const TOKEN_LIVES_SECONDS = 3_600;
 const NAME = 'Proof';
 const LOOK_MS = 1_000;
-/** Between two agents that tell something for the first time. */
-const TOLD_FIRST_MS = 3;
 /** A report of all agents takes the processors from them while somebody measures: so much later for each of them. */
 const LOOK_LATER_MS = 0.5;
 const SOON_MS = 250;
@@ -204,9 +202,6 @@ export class PolicyWorld {
     const isQuiet = async () =>
       (await this.#heardSince(enrolledAt)) >= this.agents || void (await delay(LOOK_MS));
     await waitFor(isQuiet, { ceilingMs: UP_CEILING_MS, what: 'a beat of every agent' });
-    // Agents that never told anything yet have to read their keys first; ten thousand of them share one process here.
-    const overMs = this.agents * TOLD_FIRST_MS;
-    await this.simulator.tell({ kind: 'journal', agents: 'all', entries: 1, overMs });
     await this.simulator.tell({ kind: 'drained', agents: 'all' });
   }
 }
