@@ -1,4 +1,4 @@
-import { KeyfleetError } from '@keyfleet/kernel';
+import { isKeyfleetError, KeyfleetError } from '@keyfleet/kernel';
 
 /** `=` and `!=` compare whole values, `:` asks whether a text contains one (`*`: whether there is any). */
 export type Comparator = '=' | '!=' | '<' | '<=' | '>' | '>=' | ':';
@@ -151,6 +151,22 @@ export function parseSelector(text: string): Filter {
     if (!['=', '!=', ':'].includes(comparator)) throw refuse('labels compare with =, != and :', 0);
   }
   return filter;
+}
+
+/**
+ * The same for a selector that came in a body: `request.invalid` at `pointer`, in the words of `filter.invalid`.
+ */
+export function checkSelector(text: string, pointer: string): void {
+  try {
+    parseSelector(text);
+  } catch (error) {
+    if (!isKeyfleetError(error, 'filter.invalid')) throw error;
+    const { detail, errors = [] } = error.details;
+    throw new KeyfleetError('request.invalid', {
+      ...(detail === undefined ? {} : { detail }),
+      errors: errors.map(({ message }) => ({ pointer, message })),
+    });
+  }
 }
 
 export function* comparisons(filter: Filter): Generator<Comparison> {

@@ -3,6 +3,7 @@ export { classify, open, secret, secretFields, sensitive } from './classificatio
 export {
   type Comparator,
   type Comparison,
+  checkSelector,
   comparisons,
   type Filter,
   parseFilter,

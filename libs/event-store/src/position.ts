@@ -5,10 +5,14 @@ export const BEGINNING: Position = '0';
 
 const COUNT = /^(?:0|[1-9]\d{0,18})$/;
 
+/** Whether it has the form of a position of a store that counts its events. */
+export function isCount(position: unknown): position is Position {
+  return typeof position === 'string' && COUNT.test(position);
+}
+
 /** TypeError for anything that a counting store did not give out. */
 export function checkCount(position: Position): void {
-  if (typeof position !== 'string' || !COUNT.test(position))
-    throw new TypeError('This position is not from this event store.');
+  if (!isCount(position)) throw new TypeError('This position is not from this event store.');
 }
 
 /** Counts without leading zeros: the longer is the larger, and equal lengths compare as text. */

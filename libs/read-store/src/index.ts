@@ -21,14 +21,9 @@ export {
   physicalName,
 } from './projection.js';
 export { announceChanges, announceReset } from './projections/announce.js';
+export { holdLease } from './projections/hold-lease.js';
 export { type HostOptions, hostProjections, type ProjectionHost } from './projections/host.js';
-export {
-  acquireLease,
-  type Lease,
-  type LeaseOptions,
-  releaseLease,
-  renewLease,
-} from './projections/lease.js';
+export { acquireLease, type Lease, type LeaseOptions } from './projections/lease.js';
 export { type ParkedStream, parkedStreams } from './projections/park.js';
 export { requestRebuild } from './projections/rebuilds.js';
 export { type ReplayOptions, type ReplayResult, replayParked } from './projections/replay.js';

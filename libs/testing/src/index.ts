@@ -1,5 +1,6 @@
 export { DATABASE_ROLES, type DatabaseRole } from '@keyfleet/embedded';
 export { openBrowser } from './browser.js';
+export { codeBlocks } from './code-blocks.js';
 export { type DeciderOutcome, deciderSpec } from './decider.js';
 export { type Conditions, type FaultProxy, startFaultProxy } from './faults/proxy.js';
 export { testNats, testRedis } from './servers/brokers.js';

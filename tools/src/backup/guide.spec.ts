@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { codeBlocks } from '@keyfleet/testing';
 import { event, World } from './testing/world.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -10,11 +11,8 @@ const GUIDE = readFileSync(join(ROOT, 'docs/guide/backup.md'), 'utf8');
 const TOOL = `'${process.execPath}' '${ROOT}tools/dist/keyfleet.js'`;
 
 /** Blocks of the guide that are commands: `sh`, and `sh age` for those that need age itself. */
-function commands(language: string): string[] {
-  return [...GUIDE.matchAll(/```([a-z ]+)\n([\s\S]*?)```/g)]
-    .filter(([, found]) => found === language)
-    .flatMap(([, , text = '']) => text.trim().split('\n'));
-}
+const commands = (language: string): string[] =>
+  codeBlocks(GUIDE, language).flatMap((block) => block.trim().split('\n'));
 
 const age = [process.env['KEYFLEET_TEST_AGE'] ?? '', '/usr/bin/age'].find((path) => path && existsSync(path));
 

@@ -6,7 +6,7 @@ import { findServers, natsBacking, PostgresBacking, RedisBacking } from './backi
 import type { ControlAnswer, ControlRequest } from './control.js';
 import { DEMO_ORGS, demoAgents } from './demo-fleet.js';
 import { Fleet, waitUntilOnline } from './fleet.js';
-import { Installation, PEOPLE, type Settings } from './installation.js';
+import { Installation, PEOPLE, type PersonName, type Settings } from './installation.js';
 import type { Layout } from './layout.js';
 import { runToEnd } from './node-process.js';
 import type { LaunchOptions } from './options.js';
@@ -219,7 +219,7 @@ export class Launcher {
       postgres: { url: this.#postgres.url, pid: pidOf(this.#postgres.supervised as Supervised | undefined) },
       redis: { url: this.#redis.url, pid: pidOf(this.#redis.supervised as Supervised | undefined) },
       eventStore: { driver: 'postgres', url: this.#postgres.urlFor('kf_store') },
-      ...this.#people(),
+      ...{ admin: this.#person('admin'), reviewer: this.#person('reviewer') },
       orgs: this.#orgs.map(({ id, slug }) => ({ id, slug })),
       agents: this.#fleet.agents.map((agent) => ({
         id: this.#fleet.idOf(agent),
@@ -238,16 +238,12 @@ export class Launcher {
     };
   }
 
-  #people(): Pick<RunFile, 'admin' | 'reviewer'> {
-    const [admin, reviewer] = (['admin', 'reviewer'] as const).map((person) => ({
-      email: PEOPLE[person].email,
-      passwordFile: this.#layout.passwordFile(person),
-    })) as [RunFile['admin'], RunFile['reviewer']];
-    return { admin, reviewer };
+  #person(name: PersonName): RunFile['admin'] {
+    return { email: PEOPLE[name].email, passwordFile: this.#layout.passwordFile(name) };
   }
 
   #greet(): void {
-    const { admin, reviewer } = this.#people();
+    const [admin, reviewer] = [this.#person('admin'), this.#person('reviewer')];
     const lines = [
       '',
       `  Dashboard   ${this.#gatewayUrl}`,

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { codeBlocks } from '@keyfleet/testing';
 
 const PAGE = 'docs/guide/runbooks.md';
 
@@ -23,8 +24,8 @@ export function readRunbooks(root = process.cwd()): {
 
 /** Commands of the blocks that only look, each once. */
 export function looksIn(page: string): string[] {
-  const blocks = [...page.matchAll(/^```sh\n([\s\S]*?)^```/gm)].map(([, block = '']) => block);
-  return [...new Set(blocks.flatMap((block) => block.split('\n').filter((line) => line.trim() !== '')))];
+  const lines = codeBlocks(page, 'sh').flatMap((block) => block.split('\n'));
+  return [...new Set(lines.filter((line) => line.trim() !== ''))];
 }
 
 /** Statements the page hands to psql. */

@@ -31,6 +31,8 @@ let batches: JournalBatch[];
 let syncs: number;
 let revoked: number;
 let unknown = 0;
+/** What it waited, or waits, in its own time. */
+let waits: number[];
 let answer: Script;
 let syncAnswer: () => SyncReply;
 let ending: AbortController;
@@ -67,6 +69,7 @@ beforeEach(() => {
   batches = [];
   syncs = 0;
   revoked = 0;
+  waits = [];
   answer = confirms;
   syncAnswer = agrees;
   ending = new AbortController();
@@ -88,8 +91,13 @@ function start(factor = 5_000): void {
   const broker = { connected: true, publish: () => true, request };
   const store = { key, current: { agentId, orgId }, announce: () => {} } as unknown as IdentityStore;
   const nothing = () => {};
+  const { sleep, real } = pace(factor);
+  const noted: typeof sleep = (ms, signal) => {
+    waits.push(ms);
+    return sleep(ms, signal);
+  };
   upload = new Upload({
-    ...{ journal, broker, store, pace: pace(factor), random: Math.random },
+    ...{ journal, broker, store, pace: { sleep: noted, real }, random: Math.random },
     logger: { debug: nothing, info: nothing, warn: nothing, error: nothing },
     sync: () =>
       sync({ broker, journal, store, agentVersion: '1.0.0', bootId: '01932b1e-7c3a-7abc-8def-0123456789ab' }),
@@ -264,8 +272,7 @@ describe('the upload', () => {
     record(1);
     answer = () => ({ code: 'agent.revoked' });
     start(5_000);
-    await waitFor(() => revoked === 1);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(batches).toHaveLength(1);
+    await waitFor(() => waits.includes(3_600_000), { what: 'an hour of waiting' });
+    expect([revoked, batches.length]).toEqual([1, 1]);
   });
 });

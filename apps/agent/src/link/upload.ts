@@ -118,33 +118,23 @@ export class Upload {
 
   /** Until there is something new, and a moment longer for what comes with it. */
   async #idle(count: number, signal: AbortSignal): Promise<void> {
-    const { pace } = this.#options;
-    const over = new AbortController();
-    const either = AbortSignal.any([signal, over.signal]);
-    await Promise.race([this.#wake.after(count, either), pace.sleep(LOOK_MS, either)]);
-    // Without a reason of ours an exception would be made for each, stack and all.
-    over.abort('over');
+    await this.#sleepUnless(this.#wake, count, { ms: LOOK_MS, signal });
     if (performance.now() > this.#resyncAt) this.#synced = false;
     else if (this.#synced) {
-      await pace.sleep(LINGER_MS, signal);
+      await this.#options.pace.sleep(LINGER_MS, signal);
       await this.#keepQuiet(signal);
     }
   }
 
   /** That a policy was applied has time where many apply it at once; whatever else happens meanwhile has none. */
   async #keepQuiet(signal: AbortSignal): Promise<void> {
-    const { journal, pace, quietMs } = this.#options;
+    const { journal, quietMs } = this.#options;
     const connection = this.#connections.count;
     for (let ms = quietMs(); ms > 0 && !signal.aborted; ms = quietMs()) {
       const { count } = this.#wake;
       const pending = journal.pending(this.#limit, this.#cursor);
       if (pending.some(({ type }) => type !== 'PolicyApplied')) return;
-      const over = new AbortController();
-      const either = AbortSignal.any([signal, over.signal]);
-      const due = pace.sleep(ms, either).then(() => true);
-      const more = this.#wake.after(count, either).then(() => false);
-      const isDue = await Promise.race([due, more]);
-      over.abort('over');
+      const isDue = await this.#sleepUnless(this.#wake, count, { ms, signal });
       if (isDue || this.#connections.count !== connection) return;
     }
   }
@@ -152,11 +142,23 @@ export class Upload {
   /** A new connection ends every waiting: it may lead to somebody who answers otherwise. */
   async #wait({ ms, thenSync }: Wait, signal: AbortSignal): Promise<void> {
     if (thenSync) this.#synced = false;
+    await this.#sleepUnless(this.#connections, this.#connections.count, { ms, signal });
+  }
+
+  /** Whether it slept to its end: `woken` being set after its `count` was read ends it, and so does the signal. */
+  async #sleepUnless(
+    woken: Signal,
+    count: number,
+    { ms, signal }: { readonly ms: number; readonly signal: AbortSignal },
+  ): Promise<boolean> {
     const over = new AbortController();
     const either = AbortSignal.any([signal, over.signal]);
-    const reconnected = this.#connections.after(this.#connections.count, either);
-    await Promise.race([this.#options.pace.sleep(ms, either), reconnected]);
+    const slept = this.#options.pace.sleep(ms, either);
+    const wasWoken = woken.after(count, either).then(() => false);
+    const isDue = await Promise.race([slept, wasWoken]);
+    // Without a reason of ours an exception would be made for each, stack and all.
     over.abort('over');
+    return isDue;
   }
 
   /** One question and its answer. */

@@ -1,6 +1,6 @@
 import { type HandlerParts, load } from '@keyfleet/command-handling';
-import { type PolicyTarget, parseSelector } from '@keyfleet/contracts';
-import { isKeyfleetError, KeyfleetError } from '@keyfleet/kernel';
+import { checkSelector, type PolicyTarget } from '@keyfleet/contracts';
+import { KeyfleetError } from '@keyfleet/kernel';
 import { agentStream, group, groupStream } from '@keyfleet/registry/domain';
 
 /** Throws `request.invalid` where the selector cannot be read or what it names is not of this organisation. */
@@ -13,7 +13,7 @@ export async function checkTarget(
     case 'organisation':
       return;
     case 'selector':
-      return checkSelector(target.selector);
+      return checkSelector(target.selector, '/target/selector');
     case 'group': {
       const found = await load(store, group, groupStream(target.groupId));
       if (found.orgId !== orgId || found.state.status !== 'defined')
@@ -27,17 +27,6 @@ export async function checkTarget(
     }
     default:
       return target satisfies never;
-  }
-}
-
-/** The same grammar as a list's filter, but it came in the body. */
-function checkSelector(selector: string): void {
-  try {
-    parseSelector(selector);
-  } catch (error) {
-    if (!isKeyfleetError(error, 'filter.invalid')) throw error;
-    const errors = error.details.errors?.map(({ message }) => ({ pointer: '/target/selector', message }));
-    throw new KeyfleetError('request.invalid', { detail: error.details.detail, errors });
   }
 }
 

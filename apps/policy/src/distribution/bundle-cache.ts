@@ -20,8 +20,8 @@ export class BundleCache {
   readonly #sql: Sql;
   readonly #known = new LRUCache<string, StoredBundle | Absent>({
     maxSize: CACHE_BYTES,
-    // The pieces are base64 in JSON beside the bytes.
-    sizeCalculation: (bundle) => (bundle === ABSENT ? 100 : (bundle as StoredBundle).total * 3 + 1_000),
+    // The pieces and what goes with a push are base64 beside the bytes.
+    sizeCalculation: (bundle) => (bundle === ABSENT ? 100 : (bundle as StoredBundle).total * 4 + 1_000),
   });
   readonly #asking = new Map<string, Promise<StoredBundle | null>>();
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Executor, Sql } from '@keyfleet/postgres';
-import { acquireLease, type Lease, releaseLease, renewLease } from '@keyfleet/read-store';
+import { acquireLease, holdLease, type Lease, type LeaseOptions } from '@keyfleet/read-store';
 
 /** Somebody else works by now: nothing of what was begun may be written. */
 export class LeaseLostError extends Error {
@@ -31,12 +31,11 @@ export interface LeasedWork {
 }
 
 const VERSION = 1;
-const TTL_MS = 10_000;
 const RETRY_MS = 1_000;
 
 /** Works wherever and as long as it has the lease, until the signal; of any number of replicas one at a time. */
 export async function underLease(options: LeasedWork): Promise<void> {
-  const { sql, name, signal, ttlMs = TTL_MS, retryMs = RETRY_MS } = options;
+  const { sql, name, signal, ttlMs, retryMs = RETRY_MS } = options;
   const leasing = { sql, projection: name, version: VERSION, holder: randomUUID(), ttlMs };
   while (!signal.aborted) {
     try {
@@ -49,32 +48,18 @@ export async function underLease(options: LeasedWork): Promise<void> {
   }
 }
 
-type Leasing = Parameters<typeof acquireLease>[0];
-
-async function hold(options: LeasedWork, leasing: Leasing, lease: Lease): Promise<void> {
-  const lost = new AbortController();
-  const signal = AbortSignal.any([options.signal, lost.signal]);
-  const renewing = setInterval(
-    () => {
-      // Where the database does not answer it is not known whose it is; the fence decides.
-      renewLease(leasing, lease).then(
-        (kept) => kept || lost.abort(),
-        () => undefined,
-      );
-    },
-    (leasing.ttlMs ?? TTL_MS) / 3,
-  );
+async function hold(options: LeasedWork, leasing: LeaseOptions, lease: Lease): Promise<void> {
   options.onHeld?.(true);
-  try {
-    await options.work(fenceOf(leasing, lease), signal);
-  } finally {
-    clearInterval(renewing);
-    options.onHeld?.(false);
-    await releaseLease(leasing, lease).catch(() => undefined);
-  }
+  await holdLease(leasing, lease, async (lost) => {
+    try {
+      await options.work(fenceOf(leasing, lease), AbortSignal.any([options.signal, lost]));
+    } finally {
+      options.onHeld?.(false);
+    }
+  });
 }
 
-function fenceOf({ projection }: Leasing, { holder, epoch }: Lease): Fence {
+function fenceOf({ projection }: LeaseOptions, { holder, epoch }: Lease): Fence {
   return async (tx) => {
     const held = await tx`
       select 1 from projections.leases

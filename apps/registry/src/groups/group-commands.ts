@@ -1,7 +1,6 @@
 import { type Access, answer, type HandlerParts, handle } from '@keyfleet/command-handling';
-import { parseSelector } from '@keyfleet/contracts';
+import { checkSelector } from '@keyfleet/contracts';
 import type { CommandMeta, defineGroup, removeGroup } from '@keyfleet/contracts/messages';
-import { isKeyfleetError, KeyfleetError } from '@keyfleet/kernel';
 import type { CommandAnswer } from '@keyfleet/messaging';
 import { deriveId } from '@keyfleet/platform';
 import { group, groupStream } from '@keyfleet/registry/domain';
@@ -22,7 +21,7 @@ export class GroupCommands {
     meta: CommandMeta,
   ): Promise<CommandAnswer<z.input<typeof defineGroup.reply>>> {
     const { orgId } = await this.#access.require(meta, 'groups:write');
-    checkSelector(request.selector);
+    checkSelector(request.selector, '/selector');
     const groupId = request.groupId ?? deriveId('grp', meta.commandId);
     const handled = await handle(this.#parts, {
       decider: group,
@@ -54,16 +53,5 @@ export class GroupCommands {
       meta,
     });
     return answer({}, handled);
-  }
-}
-
-/** The same grammar as a list's filter, but it came in the body. */
-function checkSelector(selector: string): void {
-  try {
-    parseSelector(selector);
-  } catch (error) {
-    if (!isKeyfleetError(error, 'filter.invalid')) throw error;
-    const errors = error.details.errors?.map(({ message }) => ({ pointer: '/selector', message }));
-    throw new KeyfleetError('request.invalid', { detail: error.details.detail, errors });
   }
 }

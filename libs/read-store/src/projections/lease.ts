@@ -16,7 +16,8 @@ export interface Lease {
   readonly epoch: bigint;
 }
 
-const TTL_MS = 10_000;
+/** By the database's clock. */
+export const TTL_MS = 10_000;
 
 const LOCK_TIMEOUT = '55P03';
 

@@ -3,7 +3,8 @@ import type { EventStore, Position } from '@keyfleet/event-store';
 import type { Sql } from '@keyfleet/postgres';
 import type { Projection } from '../projection.js';
 import { FencedError, type VersionState } from './commit.js';
-import { acquireLease, type Lease, type LeaseOptions, releaseLease, renewLease } from './lease.js';
+import { holdLease } from './hold-lease.js';
+import { acquireLease, type Lease, type LeaseOptions } from './lease.js';
 import { pause } from './pause.js';
 import type { Permits } from './permits.js';
 import { replaceWhenLevel } from './replace.js';
@@ -33,7 +34,7 @@ export interface RunOptions
   readonly onStep?: (step: RunStep) => void;
   /** Unique per process and start; random by default. */
   readonly holder?: string;
-  /** By the database's clock; 10 s by default, renewed every 3 s. */
+  /** By the database's clock; 10 s by default, renewed three times as often. */
   readonly leaseTtlMs?: number;
   readonly renewEveryMs?: number;
   /** Between attempts to get the lease, and after a failure; doubles up to 30 s while nothing succeeds. 1 s by default. */
@@ -46,7 +47,6 @@ export interface RunOptions
 
 /** Nobody waits for rows that are being built, so a transaction may take longer and pays off for more. */
 const BUILDING_BATCH = 3_000;
-const RENEW_MS = 3_000;
 const RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 30_000;
 
@@ -91,43 +91,45 @@ async function hold(
   lease: Lease,
   onProgress: () => void,
 ): Promise<void> {
-  const { onStep = () => undefined } = options;
-  const stop = new AbortController();
-  const held = { ...options, lease, signal: AbortSignal.any([options.signal, stop.signal]) };
-  let lost = false;
-  const lose = (): void => {
-    lost = true;
-    stop.abort();
-  };
-  const renewing = setInterval(() => {
-    // Where the database does not answer, whether it is still ours is not known; the fence at commit decides.
-    renewLease(leasing, lease).then(
-      (kept) => kept || lose(),
-      () => undefined,
-    );
-  }, options.renewEveryMs ?? RENEW_MS);
-  try {
-    onStep({ kind: 'acquired' });
-    const report = (step: ProjectionStep): void => {
-      onProgress();
-      onStep(step);
-    };
-    await Promise.all(
-      [work(held, report), keepSwitched(held)].map((part) => part.finally(() => stop.abort())),
-    );
-  } catch (error) {
-    if (!(error instanceof FencedError)) throw error;
-    lost = true;
-  } finally {
-    clearInterval(renewing);
-    stop.abort();
-    await releaseLease(leasing, lease).catch(() => undefined);
-  }
-  if (lost) onStep({ kind: 'lost' });
+  const { onStep = () => undefined, renewEveryMs } = options;
+  const isLost = await holdLease(
+    leasing,
+    lease,
+    async (lost) => {
+      const signal = AbortSignal.any([options.signal, lost]);
+      const isFenced = await workAndSwitch({ ...options, lease, signal, onStep }, onProgress);
+      return isFenced || lost.aborted;
+    },
+    renewEveryMs,
+  );
+  if (isLost) onStep({ kind: 'lost' });
 }
 
 interface Held extends RunOptions {
   readonly lease: Lease;
+  readonly onStep: (step: RunStep) => void;
+}
+
+/** The end of either ends the other; true where somebody else's lease stopped them. */
+async function workAndSwitch(held: Held, onProgress: () => void): Promise<boolean> {
+  const stop = new AbortController();
+  const both = { ...held, signal: AbortSignal.any([held.signal, stop.signal]) };
+  const report = (step: ProjectionStep): void => {
+    onProgress();
+    held.onStep(step);
+  };
+  held.onStep({ kind: 'acquired' });
+  try {
+    await Promise.all(
+      [work(both, report), keepSwitched(both)].map((part) => part.finally(() => stop.abort())),
+    );
+    return false;
+  } catch (error) {
+    if (!(error instanceof FencedError)) throw error;
+    return true;
+  } finally {
+    stop.abort();
+  }
 }
 
 async function work(held: Held, onStep: (step: ProjectionStep) => void): Promise<void> {
@@ -143,7 +145,7 @@ async function work(held: Held, onStep: (step: ProjectionStep) => void): Promise
 
 function keepSwitched(held: Held): Promise<void> {
   const { onStep, switchEveryMs: everyMs, projection } = held;
-  const switcher = { ...held, everyMs, onSwitched: () => onStep?.({ kind: 'switched' }) };
+  const switcher = { ...held, everyMs, onSwitched: () => onStep({ kind: 'switched' }) };
   return projection.version < 0 ? replaceWhenLevel(switcher) : switchWhenLevel(switcher);
 }
 

@@ -1,4 +1,4 @@
-import type { Position } from '@keyfleet/event-store';
+import { compareCounts, isCount, type Position } from '@keyfleet/event-store';
 import { KeyfleetError } from '@keyfleet/kernel';
 import type { Sql } from '@keyfleet/postgres';
 import { reading } from '../tenancy/reading.js';
@@ -26,6 +26,7 @@ const NEVER = new AbortController().signal;
  */
 export async function waitForPosition(sql: Sql, options: WaitOptions): Promise<boolean> {
   const { position, compare = compareCounts, ceilingMs = CEILING_MS, signal = NEVER } = options;
+  if (compare === compareCounts && !isCount(position)) throw notAPosition();
   const projections = [...new Set(options.projections)];
   const deadline = performance.now() + ceilingMs;
   for (let wait = FIRST_PAUSE_MS; ; wait = Math.min(wait * 2, LONGEST_PAUSE_MS)) {
@@ -39,14 +40,9 @@ export async function waitForPosition(sql: Sql, options: WaitOptions): Promise<b
   }
 }
 
-const COUNT = /^(?:0|[1-9]\d{0,18})$/;
-
-function compareCounts(a: Position, b: Position): number {
-  if (!COUNT.test(a) || !COUNT.test(b))
-    throw new KeyfleetError('request.invalid', {
-      detail: 'This position is not one that an answer of ours gave.',
-      errors: [{ pointer: 'header/keyfleet-position', message: 'Not a position.' }],
-    });
-  if (a.length !== b.length) return a.length - b.length;
-  return a < b ? -1 : Number(a > b);
+function notAPosition(): KeyfleetError {
+  return new KeyfleetError('request.invalid', {
+    detail: 'This position is not one that an answer of ours gave.',
+    errors: [{ pointer: 'header/keyfleet-position', message: 'Not a position.' }],
+  });
 }

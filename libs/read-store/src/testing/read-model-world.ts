@@ -1,13 +1,12 @@
 import type { EventStore, NewEvent, RecordedEvent } from '@keyfleet/event-store';
 import { createInMemoryEventStore } from '@keyfleet/event-store/in-memory';
 import { newId } from '@keyfleet/platform';
-import { closeSql, createSql, type Sql, transaction } from '@keyfleet/postgres';
-import { createTestDatabase, type DatabaseRole, TestClock } from '@keyfleet/testing';
+import type { Sql } from '@keyfleet/postgres';
+import { type DatabaseRole, TestClock } from '@keyfleet/testing';
 import type { MigrationSet } from '../migrations/history.js';
-import { migrate } from '../migrations/migrate.js';
 import { Cursors } from '../paging/cursor.js';
-import { type Projection, physicalName } from '../projection.js';
-import { projectionsMigrations } from '../projections/schema.js';
+import type { Projection } from '../projection.js';
+import { readModelDatabase } from './read-model-database.js';
 
 export type Happening = readonly [stream: string, type: string, data: object, actor?: string];
 
@@ -29,21 +28,10 @@ export async function readModelWorld(
   projection: Projection,
   sets: readonly MigrationSet[],
 ): Promise<ReadModelWorld> {
-  const database = await createTestDatabase();
-  const projections = { owner: 'projections', migrations: projectionsMigrations };
-  await migrate({ ownerUrl: database.url, sets: [projections, ...sets] });
+  const { as, emptyTables, close, ...database } = await readModelDatabase(sets);
   const clock = new TestClock();
-  const pools = new Map<DatabaseRole, Sql>();
-  const as = (role: DatabaseRole): Sql => {
-    const pool =
-      pools.get(role) ?? createSql({ url: database.urlFor(role), applicationName: 'test', max: 2 });
-    pools.set(role, pool);
-    return pool;
-  };
   let store = createInMemoryEventStore({ clock });
-  const table = (name: string) => physicalName(name, projection.version);
-  const project = (events: readonly RecordedEvent[]) =>
-    transaction(as('kf_worker'), (tx) => projection.apply(events, { tx, table }));
+  const project = (events: readonly RecordedEvent[]) => database.project(projection, events);
   return {
     clock,
     cursors: new Cursors('k'.repeat(32)),
@@ -67,11 +55,8 @@ export async function readModelWorld(
     },
     empty: async () => {
       store = createInMemoryEventStore({ clock });
-      for (const { name } of projection.tables) await as('kf_worker').unsafe(`delete from ${table(name)}`);
+      await emptyTables(projection);
     },
-    close: async () => {
-      await Promise.all([...pools.values()].map((pool) => closeSql(pool, 1_000)));
-      await database.drop();
-    },
+    close,
   };
 }

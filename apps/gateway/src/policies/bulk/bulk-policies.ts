@@ -1,8 +1,9 @@
 import type { BulkPoliciesAnswer, BulkPoliciesRequest, BulkPolicyItem } from '@keyfleet/contracts/http';
 import type { CommandMeta } from '@keyfleet/contracts/messages';
+import { laterCount } from '@keyfleet/event-store';
 import { isKeyfleetError, KeyfleetError } from '@keyfleet/kernel';
 import { isUnexpected } from '@keyfleet/platform';
-import { isSo } from '@keyfleet/policy/read-model';
+import { isSo, type PolicyChange } from '@keyfleet/policy/read-model';
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { Actor, OrgAccess } from '../../access/actor.js';
@@ -73,15 +74,16 @@ export class BulkPolicies {
     standings: Standings,
   ): Promise<BulkAnswer> {
     const items = new Map<string, BulkPolicyItem>();
+    const change = changeOf(asked);
     let last: string | undefined;
     let unanswered = 0;
     const queue = metas.entries();
     const lane = async (): Promise<void> => {
       for (const [id, meta] of queue) {
         const { position, ...outcome } =
-          unanswered < GIVE_UP_AFTER ? await this.#one(asked, id, meta, standings) : notSent();
+          unanswered < GIVE_UP_AFTER ? await this.#one(change, id, meta, standings) : notSent();
         if (outcome.code === 'service.unavailable') unanswered += 1;
-        last = later(last, position);
+        if (position !== undefined) last = last === undefined ? position : laterCount(last, position);
         items.set(id, itemOf(id, outcome, standings));
       }
     };
@@ -91,18 +93,17 @@ export class BulkPolicies {
   }
 
   async #one(
-    asked: BulkPoliciesRequest,
+    change: PolicyChange,
     id: string,
     meta: CommandMeta,
     standings: Standings,
   ): Promise<Outcome & { readonly position?: string | undefined }> {
-    const change = changeOf(asked);
     try {
       const { unchanged, position } = await send(this.#commands, change, id, meta);
       return { ...outcomeOf(unchanged ? 'unchanged' : 'done'), position };
     } catch (error) {
       if (isUnexpected(error))
-        this.#logger.error({ err: error, policyId: id, action: asked.action }, 'one of many policies failed');
+        this.#logger.error({ err: error, policyId: id, change: change.type }, 'one of many policies failed');
       const standing = standings.get(id);
       const refusedAsSo =
         isKeyfleetError(error, 'resource.not-found') || isKeyfleetError(error, 'resource.conflict');
@@ -128,13 +129,6 @@ function metasOf(
     throw new KeyfleetError('request.invalid', { errors: [{ pointer: 'header/if-match', message }] });
   }
   return metas;
-}
-
-/** Positions are decimal text that only grows. */
-function later(one: string | undefined, other: string | undefined): string | undefined {
-  if (one === undefined || other === undefined) return one ?? other;
-  if (one.length !== other.length) return one.length > other.length ? one : other;
-  return one > other ? one : other;
 }
 
 function notSent(): Outcome & { readonly position?: undefined } {

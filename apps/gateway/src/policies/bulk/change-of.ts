@@ -1,7 +1,6 @@
-import { type PolicyTarget, parseSelector } from '@keyfleet/contracts';
+import { checkSelector, type PolicyTarget } from '@keyfleet/contracts';
 import type { BulkPoliciesRequest } from '@keyfleet/contracts/http';
 import * as messages from '@keyfleet/contracts/messages';
-import { isKeyfleetError, KeyfleetError } from '@keyfleet/kernel';
 import { assignmentIdOf, type PolicyChange } from '@keyfleet/policy/read-model';
 import type { CommandAnswer, Commands } from '../../commands/registry-commands.js';
 
@@ -44,15 +43,5 @@ export function send(
 
 /** A selector that nobody can read is wrong for every policy, so it is refused before any of them is asked. */
 export function assertReadable(target: PolicyTarget): void {
-  if (target.kind !== 'selector') return;
-  try {
-    parseSelector(target.selector);
-  } catch (error) {
-    if (!isKeyfleetError(error, 'filter.invalid')) throw error;
-    const { detail, errors = [] } = error.details;
-    throw new KeyfleetError('request.invalid', {
-      ...(detail === undefined ? {} : { detail }),
-      errors: errors.map(({ message }) => ({ pointer: '/target/selector', message })),
-    });
-  }
+  if (target.kind === 'selector') checkSelector(target.selector, '/target/selector');
 }
