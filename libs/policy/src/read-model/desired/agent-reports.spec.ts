@@ -57,8 +57,8 @@ async function project(events: readonly RecordedEvent[], sizes: readonly number[
   });
 }
 
-const usage = (policyVersion: number | null, outcome: string, count: number) => ({
-  rows: [{ policyVersion, outcome, count }],
+const usage = (policyVersion: number | null, outcome: string, count: number, method = 'api-key') => ({
+  rows: [{ policyVersion, outcome, count, method }],
 });
 
 describe('what agents report of their policies', () => {
@@ -80,6 +80,20 @@ describe('what agents report of their policies', () => {
         ...{ applied_version: 2n, applied_hash: hash('2'), rejected_version: 3n, rejected_code: 'hash' },
         ...{ bypassed: true, traffic_version: 2n, requests: 40n, denied: 10n, seq: 9n, had: 2n },
       },
+    ]);
+  });
+
+  it('repro: counts no request without a known credential, which no policy was asked about', async () => {
+    const agent = newId('agt');
+    const events = await journal([
+      [agent, 'UsageReported', usage(1, 'allowed', 30)],
+      [agent, 'UsageReported', usage(1, 'denied', 500, 'none')],
+      [agent, 'UsageReported', usage(1, 'denied', 2)],
+      // They begin no version either.
+      [agent, 'UsageReported', usage(2, 'denied', 500, 'none')],
+    ]);
+    expect(await project(events, [100])).toMatchObject([
+      { traffic_version: 1n, requests: 32n, denied: 2n, seq: 4n },
     ]);
   });
 

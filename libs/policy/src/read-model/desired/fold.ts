@@ -64,12 +64,15 @@ function changed(row: Report, fact: ReportFact): Report {
 
 type Usage = Extract<ReportFact, { type: 'UsageReported' }>['data']['rows'];
 
-/** Only requests under the newest version count: each begins at nothing. */
+/**
+ * Only requests under the newest version count: each begins at nothing. Those without a known credential are refused
+ * before any policy is asked; whoever has no key could otherwise halt a rollout.
+ */
 function counted(row: Report, usage: Usage): Report {
   let { traffic_version: version, requests, denied } = row;
-  for (const { policyVersion, count, outcome } of usage) {
+  for (const { policyVersion, count, outcome, method } of usage) {
     const under = BigInt(policyVersion ?? 0);
-    if (under < version || under === 0n) continue;
+    if (under < version || under === 0n || method === 'none') continue;
     if (under > version) [version, requests, denied] = [under, 0n, 0n];
     requests += BigInt(count);
     if (outcome === 'denied') denied += BigInt(count);
