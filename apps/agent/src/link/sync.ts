@@ -28,14 +28,15 @@ const TIMEOUT_MS = 10_000;
 
 /** Asks where to go on and goes there. Rejects where nobody answers or the disk refuses. */
 export async function sync(options: SyncOptions): Promise<SyncOutcome> {
-  const bytes = await options.broker.request('rpc.sync', JSON.stringify(requestOf(options)), TIMEOUT_MS);
+  const sent = requestOf(options);
+  const bytes = await options.broker.request('rpc.sync', JSON.stringify(sent), TIMEOUT_MS);
   const reply = syncReply.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
   if ('retryAfterMs' in reply) return { kind: 'later', retryAfterMs: reply.retryAfterMs };
   if ('code' in reply) return { kind: 'refused', code: reply.code };
   const { trustBundle, commandKeys, reconnectWindowMs } = reply;
   if (trustBundle.length > 0 && commandKeys.length > 0)
     options.store.announce({ trustBundle, commandKeys, reconnectWindowMs });
-  return { kind: 'synced', accepted: reply.acceptedEvents, sendAll: !follow(options.journal, reply) };
+  return { kind: 'synced', accepted: reply.acceptedEvents, sendAll: !follow(options.journal, sent, reply) };
 }
 
 function requestOf({ journal, store, agentVersion, bootId }: SyncOptions): SyncRequest {
@@ -53,10 +54,12 @@ function requestOf({ journal, store, agentVersion, bootId }: SyncOptions): SyncR
 }
 
 /** False where the control plane names a hash that our journal does not have there: then it is not believed. */
-function follow(journal: Journal, { epoch, watermark, prev, rechainFrom }: Synced): boolean {
+function follow(journal: Journal, sent: SyncRequest, reply: Synced): boolean {
+  const { epoch, watermark, prev } = reply;
   const own = journal.acknowledged();
   if (epoch > own.epoch) {
-    journal.startEpoch({ epoch, prev, rechainFrom });
+    // The answer knows of nothing that was recorded after the question: that always moves.
+    journal.startEpoch({ epoch, prev, rechainFrom: reply.rechainFrom ?? sent.head.seq + 1 });
     return true;
   }
   if (epoch < own.epoch) return false;

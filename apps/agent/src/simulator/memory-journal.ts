@@ -97,12 +97,11 @@ export class MemoryJournal implements Journal {
     return true;
   }
 
-  startEpoch(next: { epoch: number; prev: string; rechainFrom: number | null }): void {
+  startEpoch(next: { epoch: number; prev: string; rechainFrom: number }): void {
     const { entries, acknowledged } = this.#state;
     if (next.epoch <= acknowledged.epoch)
       throw new RangeError('a new epoch must be higher than the one before');
-    const from = next.rechainFrom ?? Number.MAX_SAFE_INTEGER;
-    const moved = entries.filter(({ seq }) => seq >= from);
+    const moved = entries.filter(({ seq }) => seq >= next.rechainFrom);
     this.#set({ entries: [], acknowledged: { epoch: next.epoch, seq: 0, hash: next.prev } });
     this.append(...moved);
   }

@@ -167,8 +167,30 @@ describe('after the control plane was restored', () => {
     await restore((stream) => stream !== journal(1));
     agent.entries = [];
     const head = { epoch: 1, seq: 3, hash: entries[2]?.hash };
-    expect(await ask({ head })).toMatchObject({ epoch: 2, rechainFrom: null, prev: GENESIS_HASH });
-    expect(await facts()).toMatchObject([{ data: { from: 1, to: 3 } }, { type: 'AgentEpochStarted' }]);
+    const place = (await ask({ head })) as Place;
+    expect(place).toMatchObject({ epoch: 2, prev: GENESIS_HASH });
+    const told = await facts();
+    expect(told).toMatchObject([{ data: { from: 1, to: 3 } }, { type: 'AgentEpochStarted' }]);
+    // The answer was lost: nothing new is found.
+    expect(await ask({ head })).toEqual(place);
+    expect(await facts()).toEqual(told);
+  });
+
+  it('repro-lost-while-syncing: what an agent records while it asks moves with it, also where it keeps nothing else', async () => {
+    const entries = agent.recordMany(3);
+    await send();
+    await restore((stream) => stream !== journal(1));
+    const { seq, hash } = entries[2] as (typeof entries)[number];
+    const place = (await ask({ head: { epoch: 1, seq, hash }, oldestSeq: null, oldestPrev: null })) as Place;
+    expect(place).toMatchObject({ epoch: 2, rechainFrom: 4 });
+    const [meanwhile] = agent.recordMany(1);
+    agent.entries = agent.entries.slice(3);
+    // The answer was lost: the next question tells of what was recorded since, and the answer is the same.
+    expect(await ask()).toEqual(place);
+    agent.move({ forkedAt: place.rechainFrom as number, epoch: 2, prev: place.prev });
+    expect(await send()).toMatchObject({ epoch: 2, seq: 1 });
+    expect((await plane.store.readStream(journal(2))).map(({ id }) => id)).toEqual([meanwhile?.id]);
+    expect(await facts()).toHaveLength(2);
   });
 
   async function forkOnce(): Promise<void> {

@@ -95,7 +95,7 @@ export class Sync {
     const head = await this.#options.journals.head(record);
     const { epoch } = record;
     const next = head.seq + 1;
-    const oldest = request.oldestSeq ?? request.head.seq + 1;
+    const oldest = oldestOf(request);
     if (request.head.seq >= next && oldest > next)
       return this.#afterGap({ record, request, head }, { epoch, from: next, to: oldest - 1 });
     return { epoch, watermark: known(head, record), prev: record.prev, rechainFrom: null };
@@ -109,7 +109,7 @@ export class Sync {
     const { epoch } = request.head;
     const move = await this.#options.epochs.unusedMove(record, epoch);
     if (move) {
-      const rechainFrom = move.from <= request.head.seq ? move.from : null;
+      const rechainFrom = Math.min(move.from, request.head.seq + 1);
       return { epoch: move.to, watermark: { seq: 0, hash: move.prev }, prev: move.prev, rechainFrom };
     }
     // The beginning of a former epoch is where the move into it says; of the first one, the genesis.
@@ -129,8 +129,7 @@ export class Sync {
       if (!(await epochs.adopt(record, head, { epoch, prev }))) return undefined;
       return { epoch, watermark: { seq: 0, hash: prev }, prev, rechainFrom: null };
     }
-    const oldest = request.oldestSeq ?? seq + 1;
-    return this.#afterGap({ record, request, head }, { epoch, from: 1, to: oldest - 1 });
+    return this.#afterGap({ record, request, head }, { epoch, from: 1, to: oldestOf(request) - 1 });
   }
 
   async #afterGap(
@@ -142,7 +141,7 @@ export class Sync {
     if (!started) return undefined;
     this.#options.metrics?.newEpoch('gap');
     const { epoch, prev } = started;
-    return { epoch, watermark: { seq: 0, hash: prev }, prev, rechainFrom: request.oldestSeq };
+    return { epoch, watermark: { seq: 0, hash: prev }, prev, rechainFrom: oldestOf(request) };
   }
 
   async #announce() {
@@ -159,6 +158,11 @@ export class Sync {
       commandKeys: [...keys],
     };
   }
+}
+
+/** Of one that keeps nothing, its next entry: it may have recorded that since it asked. */
+function oldestOf({ oldestSeq, head }: SyncRequest): number {
+  return oldestSeq ?? head.seq + 1;
 }
 
 /** Of a trimmed entry only the place is left; no agent has this hash there, so none believes it blindly. */

@@ -32,9 +32,10 @@ export interface Journal {
   rewind(watermark: { seq: number; hash: string }): boolean;
   /**
    * Goes on in a new epoch. Entries from `rechainFrom` on move there with the same ids as seq 1…; those before it are
-   * committed and stay behind, acknowledged. `null`: nothing moves. Throws RangeError unless the epoch is higher.
+   * committed and stay behind, acknowledged. There may be none from there on yet. Throws RangeError unless the epoch is
+   * higher.
    */
-  startEpoch(next: { epoch: number; prev: string; rechainFrom: number | null }): void;
+  startEpoch(next: { epoch: number; prev: string; rechainFrom: number }): void;
   /** At enrolment. The same identity again is a no-op; after a new enrolment what was not acknowledged is chained anew. */
   identify(identity: { orgId: string; agentId: string; epoch: number; prev: string }): void;
   /** Called after commit whenever there may be something new to send. Returns the way to stop listening. */

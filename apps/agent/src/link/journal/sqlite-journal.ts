@@ -95,13 +95,13 @@ export class SqliteJournal implements Journal {
     return rewound;
   }
 
-  startEpoch(next: { epoch: number; prev: string; rechainFrom: number | null }): void {
+  startEpoch(next: { epoch: number; prev: string; rechainFrom: number }): void {
     this.#database.transaction(() => {
       const { identity, acknowledged } = this.#state.read();
       if (!identity || next.epoch <= acknowledged.epoch)
         throw new RangeError('a new epoch must be higher than the one before');
       const start = { epoch: next.epoch, seq: 0, hash: next.prev };
-      const from = { epoch: acknowledged.epoch, seq: next.rechainFrom ?? Number.MAX_SAFE_INTEGER };
+      const from = { epoch: acknowledged.epoch, seq: next.rechainFrom };
       this.#acknowledgeRows.run(this.#clock.now(), from.epoch, from.seq - 1);
       this.#rows.move(from, start, identity);
       this.#state.begin(identity, start);
