@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 import { waitFor } from '@keyfleet/testing';
+import type { RunFile } from '../launcher/run-file.js';
 import type { Bench, Figure } from './bench.js';
 
 const REPOSITORY = resolve(import.meta.dirname, '..', '..', '..');
@@ -38,7 +39,7 @@ async function started(name: string, directory: string): Promise<Figure> {
   });
   child.stderr.resume();
   try {
-    const runFile = join(directory, '.keyfleet', 'run.json');
+    const runFile = runFileOf(directory);
     await waitFor(() => existsSync(runFile) || child.exitCode !== null, { ceilingMs: CEILING_MS });
     if (child.exitCode !== null)
       throw new Error(`npm start ended with ${child.exitCode}:\n${output.slice(-2_000)}`);
@@ -46,15 +47,24 @@ async function started(name: string, directory: string): Promise<Figure> {
     await waitFor(() => /Ready: /.test(output));
     return { name, figure: seconds, unit: 's', note: /Ready: (.*)/.exec(output)?.[1] ?? '' };
   } finally {
-    await ended(child);
+    await ended(child, directory);
   }
 }
 
-async function ended(child: ChildProcess): Promise<void> {
+/** npm passes a signal to a shell alone, and a shell begun in the background ignores it: the launcher is told itself. */
+async function ended(child: ChildProcess, directory: string): Promise<void> {
   if (child.exitCode !== null) return;
   const exit = once(child, 'exit');
-  child.kill('SIGINT');
+  const runFile = runFileOf(directory);
+  if (existsSync(runFile)) {
+    const { launcher } = JSON.parse(readFileSync(runFile, 'utf8')) as RunFile;
+    process.kill(launcher.pid, 'SIGINT');
+  } else child.kill('SIGINT');
   await exit;
+}
+
+function runFileOf(directory: string): string {
+  return join(directory, '.keyfleet', 'run.json');
 }
 
 /** As a newcomer's shell has it: without this installation's own tools before the system's. */
