@@ -2,8 +2,7 @@ import { urlOfDatabase } from '@keyfleet/embedded';
 import type { EventStore, NewEvent, RecordedEvent } from '@keyfleet/event-store';
 import { createPostgresEventStore } from '@keyfleet/event-store/postgres';
 import { deriveId } from '@keyfleet/platform';
-import { closeSql, type Sql } from '@keyfleet/postgres';
-import type { BackupHead } from './format.js';
+import { closeSql } from '@keyfleet/postgres';
 import type { Place } from './place.js';
 import { openPool } from './snapshot.js';
 
@@ -20,38 +19,44 @@ export interface CarriedOver {
 }
 
 /**
- * Where the database that is replaced can still be read and is this installation's, what it took away since the backup
- * stays away. `null` where it cannot be read.
+ * Where the database that is replaced can still be read, what it took away stays away: each such fact that the restored
+ * one does not hold, wherever it stands. The old one may have branched off from another restore, so that its positions
+ * say nothing about what the backup knows. `null` where it could not be read, or only in part.
  */
 export async function carryOver(
   place: Place,
-  head: BackupHead,
   restored: { readonly store: EventStore; readonly database: string },
 ): Promise<CarriedOver | null> {
+  const held = new Set<string>();
+  for await (const { id } of endingsOf(restored.store)) held.add(id);
+  const [facts, revoked] = [await endingsBeside(place, held), await revocationsOf(place)];
+  let written = 0;
+  for (const fact of facts ?? []) if (await again(restored.store, fact)) written += 1;
+  const revocations = await insertRevocations(urlOfDatabase(place.url('worker'), restored.database), revoked);
+  return facts && revoked ? { facts: written, revocations } : null;
+}
+
+/** Endings the old store holds and nobody else; undefined where it cannot be read. */
+async function endingsBeside(place: Place, held: ReadonlySet<string>): Promise<RecordedEvent[] | undefined> {
   const old = createPostgresEventStore({ url: place.url('store'), name: 'keyfleet-restore' });
+  const found: RecordedEvent[] = [];
   try {
-    const facts = await endingsAfter(old, head.position);
-    let written = 0;
-    for (const fact of facts) if (await again(restored.store, fact)) written += 1;
-    return { facts: written, revocations: await copyRevocations(place, restored.database) };
+    for await (const event of endingsOf(old)) if (!held.has(event.id)) found.push(event);
+    return found;
   } catch {
-    return null;
+    return undefined;
   } finally {
     await old.close();
   }
 }
 
-async function endingsAfter(store: EventStore, position: string): Promise<RecordedEvent[]> {
-  const found: RecordedEvent[] = [];
-  for (let after = position; ; ) {
-    const page = await store.readAll({
-      after,
-      limit: PAGE,
-      filter: { categories: CATEGORIES, types: ENDINGS },
-    });
-    found.push(...page.events);
+async function* endingsOf(store: EventStore): AsyncGenerator<RecordedEvent> {
+  const filter = { categories: CATEGORIES, types: ENDINGS };
+  for (let after: string | undefined; ; ) {
+    const page = await store.readAll({ after, limit: PAGE, filter });
+    yield* page.events;
     after = page.upTo;
-    if (page.events.length < PAGE) return found;
+    if (page.events.length < PAGE) return;
   }
 }
 
@@ -67,29 +72,39 @@ async function again(
   return result.outcome === 'appended';
 }
 
-async function copyRevocations(place: Place, database: string): Promise<number> {
-  const [from, to] = [
-    openPool(place.url('worker'), 'keyfleet-restore'),
-    openPool(urlOfDatabase(place.url('worker'), database), 'keyfleet-restore'),
-  ];
+type Revocation = Readonly<Record<'nkey' | 'agent_id' | 'revoked_at' | 'jwt_expires_at', string | null>>;
+
+/** Undefined where the table cannot be read. */
+async function revocationsOf(place: Place): Promise<readonly Revocation[] | undefined> {
+  const from = openPool(place.url('worker'), 'keyfleet-restore');
   try {
-    const rows = await from<Record<string, string | null>[]>`
+    return await from<Revocation[]>`
       select nkey, agent_id, revoked_at, jwt_expires_at from registry.revocations`;
-    let written = 0;
-    for (const row of rows) written += await insertRevocation(to, row);
-    return written;
+  } catch {
+    return undefined;
   } finally {
-    await Promise.all([closeSql(from), closeSql(to)]);
+    await closeSql(from);
   }
 }
 
-async function insertRevocation(sql: Sql, row: Record<string, string | null>): Promise<number> {
-  const { nkey, agent_id, revoked_at, jwt_expires_at } = row;
-  const inserted = await sql`
-    insert into registry.revocations (nkey, agent_id, revoked_at, jwt_expires_at)
-    values (${nkey ?? ''}, ${agent_id ?? null}, ${revoked_at ?? ''}, ${jwt_expires_at ?? ''})
-    on conflict (nkey) do nothing returning 1`;
-  return inserted.length;
+/** How many are new, or last longer than those that were restored. */
+async function insertRevocations(url: string, rows: readonly Revocation[] = []): Promise<number> {
+  const to = openPool(url, 'keyfleet-restore');
+  let written = 0;
+  try {
+    for (const { nkey, agent_id, revoked_at, jwt_expires_at } of rows) {
+      const changed = await to`
+        insert into registry.revocations (nkey, agent_id, revoked_at, jwt_expires_at)
+        values (${nkey}, ${agent_id}, ${revoked_at}, ${jwt_expires_at})
+        on conflict (nkey) do update set jwt_expires_at = excluded.jwt_expires_at
+        where revocations.jwt_expires_at < excluded.jwt_expires_at
+        returning 1`;
+      written += changed.length;
+    }
+    return written;
+  } finally {
+    await closeSql(to);
+  }
 }
 
 export interface LivingToken {

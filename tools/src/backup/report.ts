@@ -43,7 +43,7 @@ function endingsSince(carriedOver: NonNullable<Restored['done']>['carriedOver'])
       `- ${carriedOver.facts} facts that took something away (revocations, disabled users, ended memberships) were carried over from the database that was replaced.`,
     ];
   return [
-    '- The database that was replaced could not be read. Agents revoked since stay out as long as the broker’s own directory (nats/claims) is there; if it is lost too, revoke them again.',
+    '- The database that was replaced could not be read, or was not of this installation. Agents revoked since stay out as long as the broker’s own directory (nats/claims) is there; if it is lost too, revoke them again.',
     '- Users disabled and memberships ended since are good again: end them again.',
   ];
 }

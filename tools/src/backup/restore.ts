@@ -5,15 +5,13 @@ import { closeSql } from '@keyfleet/postgres';
 import { type Checked, checkLoaded } from './check.js';
 import type { Key } from './crypt.js';
 import { Databases, restoringName } from './databases.js';
-import { type CarriedOver, carryOver, livingTokens, revokeTokens } from './endings.js';
 import { BackupFailure } from './failure.js';
 import { type FilePlan, installationHere, planFiles, writeFiles } from './files.js';
 import type { BackupHead } from './format.js';
 import { Loader } from './load.js';
 import type { Place } from './place.js';
 import { type BackupRead, type BackupSink, readBackup, sinkCause } from './read.js';
-import { rebuildFirst } from './rebuild.js';
-import { recordRestore } from './record.js';
+import { type OldDatabase, type Settled, settle } from './settle.js';
 import { openPool } from './snapshot.js';
 
 /** Brings a database to a release: the one of the backup where `upTo` is given, else the newest of this build. */
@@ -46,9 +44,6 @@ export interface Restored {
   };
 }
 
-/** Positions of the time before a restore are never given out again: what holds one goes on behind all of them. */
-const ERA = 10n ** 12n;
-
 /**
  * Verifies the whole file, loads it into a database beside, checks that one, and only then lets both change places. The
  * old one is kept. Until the names are changed, nothing of the installation is touched.
@@ -59,7 +54,7 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
   const databases = new Databases(place.url('admin'), place.database);
   onStep('Verifying the whole backup');
   const verified = await timed(seconds, 'verify', () => read(options));
-  const foreign = await refuse(options, databases, verified.head);
+  const { foreign, old } = await refuse(options, databases, verified.head);
   const names = verified.head.files.map(({ name }) => name);
   const files = planFiles(place, names, foreign);
   if (dryRun) return { head: verified.head, files };
@@ -73,7 +68,7 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
     onStep('Checking what was loaded');
     const checked = await timed(seconds, 'check', () => checkLoaded(beside, verified.manifest));
     await options.migrate(beside.url('owner'));
-    const settled = await settle(options, verified.head, await databases.exists());
+    const settled = await settle(options, verified.head, { beside, old });
     const previous = await change(options, databases, { content, plan: files });
     return { head: verified.head, files, done: { checked, ...settled, previous, seconds } };
   } catch (error) {
@@ -88,23 +83,32 @@ function read({ file, key, onProgress }: RestoreOptions, sink?: BackupSink): Pro
   });
 }
 
-/** True where what is here is another installation, and that was said to be meant. */
-async function refuse(options: RestoreOptions, databases: Databases, head: BackupHead): Promise<boolean> {
+/** What is here already, after it was said to be meant. */
+interface Here {
+  /** Keys or events of another installation. */
+  readonly foreign: boolean;
+  readonly old: OldDatabase;
+}
+
+async function refuse(options: RestoreOptions, databases: Databases, head: BackupHead): Promise<Here> {
   const { place, replaceInstallation } = options;
   await databases.refuseUsed();
-  const here = [installationHere(place), await installationInDatabase(place, databases)];
-  const other = here.find((id) => id !== undefined && id !== head.installationId);
+  const there = await databases.exists();
+  const byKeys = installationHere(place);
+  const byEvents = there ? await installationInDatabase(place) : undefined;
+  const isOther = (id: string | undefined): id is string => id !== undefined && id !== head.installationId;
+  const other = [byKeys, byEvents].find(isOther);
   if (other && !replaceInstallation)
     throw new BackupFailure(
       'restore.foreign',
       `Here is installation ${other}, and the backup is of ${head.installationId}.`,
     );
-  return other !== undefined;
+  const old = isOther(byEvents ?? byKeys) ? 'foreign' : 'ours';
+  return { foreign: other !== undefined, old: there ? old : 'none' };
 }
 
 /** By the facts about its own sight, which every installation writes when it first starts. */
-async function installationInDatabase(place: Place, databases: Databases): Promise<string | undefined> {
-  if (!(await databases.exists())) return undefined;
+async function installationInDatabase(place: Place): Promise<string | undefined> {
   const pool = openPool(place.url('store'), 'keyfleet-restore');
   try {
     const [row] = await pool<{ stream: string }[]>`
@@ -140,50 +144,6 @@ async function load(options: RestoreOptions, verified: BackupRead): Promise<Read
   } catch (error) {
     await loader.abandon();
     throw error;
-  }
-}
-
-/** What was settled before anybody could ask. */
-interface Settled {
-  /** `null`: what was replaced could not be read, so what it took away since is not known here. */
-  readonly carriedOver: CarriedOver | null;
-  /** API tokens that are good now. */
-  readonly livingTokens: number;
-  readonly revokedTokens: number;
-  /** Streams a read model cannot understand. */
-  readonly parkedStreams: number;
-}
-
-/** What must not come back with the past, and the fact that it came back. */
-async function settle(options: RestoreOptions, head: BackupHead, hasOld: boolean): Promise<Settled> {
-  const { place, clock, revokeApiTokens } = options;
-  const beside = besideOf(place);
-  await beginEra(beside);
-  const store = createPostgresEventStore({ url: beside.url('store'), name: 'keyfleet-restore' });
-  try {
-    const at = toTimestamp(clock.now());
-    await recordRestore(store, head, at);
-    const carriedOver = hasOld ? await carryOver(place, head, { store, database: beside.database }) : null;
-    const living = await livingTokens(store, clock.now());
-    if (revokeApiTokens) await revokeTokens(store, living, at);
-    options.onStep?.('Rebuilding the directory');
-    const parkedStreams = await rebuildFirst(beside.url('worker'), store);
-    const [revokedTokens, left] = revokeApiTokens ? [living.length, 0] : [0, living.length];
-    return { carriedOver, livingTokens: left, revokedTokens, parkedStreams };
-  } finally {
-    await store.close();
-  }
-}
-
-async function beginEra(beside: Place): Promise<void> {
-  const owner = openPool(beside.url('owner'), 'keyfleet-restore');
-  try {
-    await owner`
-      update store.floor set
-        position = (greatest(position, (select max(position) from store.events)) / ${ERA} + 1) * ${ERA},
-        recorded_at = greatest(recorded_at, (select max(recorded_at) from store.events))`;
-  } finally {
-    await closeSql(owner);
   }
 }
 
