@@ -1,4 +1,4 @@
-import { eventsQuery } from '@keyfleet/contracts/http';
+import { eventsQuery, listQuery } from '@keyfleet/contracts/http';
 import { isId } from '@keyfleet/kernel';
 import { Inject } from '@nestjs/common';
 import {
@@ -6,6 +6,7 @@ import {
   ArgsType,
   Field,
   ID,
+  Int,
   ObjectType,
   Parent,
   Query,
@@ -18,7 +19,7 @@ import { Authenticator } from '../access/authenticator.js';
 import { ORG_ACCESS, type WithOrgAccess } from '../access/request.js';
 import { FLEET_READS, type FleetReads } from '../reads/fleet-reads.js';
 import { Connection, toConnection } from './connection.js';
-import { checked, listArgs, PageArgs, perItem } from './page-args.js';
+import { checked, listArgs, PageArgs, perItem, perOrganisation } from './page-args.js';
 import {
   AgentCountsObject,
   AgentObject,
@@ -38,6 +39,13 @@ export class OrgObject {
   @Field(() => ID) id!: string;
   @Field() slug!: string;
   @Field() name!: string;
+}
+
+@ArgsType()
+class OrgArgs {
+  @Field(() => Int, { nullable: true, description: 'How many, 1 to 200; 50 by default.' }) first?: number;
+  @Field(() => String, { nullable: true, description: 'Only those after this slug, in the order of slugs.' })
+  after?: string;
 }
 
 @ArgsType()
@@ -64,12 +72,14 @@ export class OrgResolver {
     return { id: actor.id, email: actor.email, name: actor.name, kind: actor.kind };
   }
 
-  @Query(() => [OrgObject])
+  @Query(() => [OrgObject], { complexity: perOrganisation, description: 'Those you belong to, by slug.' })
   @SignedIn()
-  async orgs(@CurrentActor() actor: Actor): Promise<OrgObject[]> {
+  async orgs(@CurrentActor() actor: Actor, @Args() { first, after }: OrgArgs): Promise<OrgObject[]> {
+    const { limit, cursor = '' } = checked(listQuery, { limit: first, cursor: after });
     const found = await this.#authenticator.organisationsOf(actor);
+    const slugs = found.map(({ slug }) => slug).filter((slug) => slug > cursor);
     const orgs: OrgObject[] = [];
-    for (const { slug } of found) {
+    for (const slug of slugs.sort().slice(0, limit)) {
       const org = await this.#authenticator.organisation(actor, slug);
       if (org) orgs.push(withAccess(actor, org));
     }

@@ -4,14 +4,27 @@ import type { z } from 'zod';
 import { refusal } from '../http/validation.js';
 import type { ListArgs } from '../reads/fleet-reads.js';
 
+interface Asked {
+  readonly args: Record<string, unknown>;
+  /** What one item costs. */
+  readonly childComplexity: number;
+}
+
 /** A list costs its page size times what one item costs. */
-export const perItem = ({
-  args,
-  childComplexity,
-}: {
-  args: Record<string, unknown>;
-  childComplexity: number;
-}) => 5 + (typeof args['first'] === 'number' ? args['first'] : 50) * Math.max(1, childComplexity / 5);
+export const perItem = ({ args, childComplexity }: Asked) =>
+  5 + pageSize(args) * Math.max(1, childComplexity / 5);
+
+/** Everything asked of an organisation is asked of each. */
+export const perOrganisation = ({ args, childComplexity }: Asked) =>
+  5 + pageSize(args) * Math.max(1, childComplexity);
+
+/** Of a document, which may have 192 KiB: some twenty of them fit into one answer. */
+export const DOCUMENT_COST = 250;
+
+/** A size that is refused later has its cost until then, and never one that makes others cheaper. */
+function pageSize({ first }: Record<string, unknown>): number {
+  return typeof first === 'number' ? Math.min(Math.max(first, 1), 200) : 50;
+}
 
 @ArgsType()
 export class PageArgs {

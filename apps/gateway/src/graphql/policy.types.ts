@@ -13,6 +13,7 @@ import {
 } from '@keyfleet/contracts/http';
 import { Field, ID, Int, ObjectType, registerEnumType } from '@nestjs/graphql';
 import { JsonObject } from './json.scalar.js';
+import { DOCUMENT_COST } from './page-args.js';
 import { PolicyVersionObject } from './types.js';
 
 /** Output classes: the one allowed second shape. `types.spec.ts` ties each to its schema's inferred type. */
@@ -50,7 +51,7 @@ type Assignment = PolicyView['assignmentList'][number];
 export class PublishedPolicyObject implements Published {
   @Field(() => Int) version!: number;
   @Field() hash!: string;
-  @Field(() => JsonObject) document!: Published['document'];
+  @Field(() => JsonObject, { complexity: DOCUMENT_COST }) document!: Published['document'];
 }
 
 @ObjectType('PolicyReview')
@@ -64,7 +65,7 @@ export class PolicyReviewObject implements Review {
 @ObjectType('PolicyDraft')
 export class PolicyDraftObject implements Draft {
   @Field(() => Int) draft!: number;
-  @Field(() => JsonObject) document!: Draft['document'];
+  @Field(() => JsonObject, { complexity: DOCUMENT_COST }) document!: Draft['document'];
   @Field() hash!: string;
   @Field(() => Int, { nullable: true }) basedOn!: number | null;
   @Field() writtenBy!: string;

@@ -184,6 +184,17 @@ describe('policies over REST', () => {
     expect((await ask('GET', `${one}/diff`)).json().code).toBe('request.invalid');
   });
 
+  it('repro-versions-bytes: lists few versions in one answer, for each comes with its document', async () => {
+    for (const query of ['', '?limit=20', '?limit=200']) {
+      const answer = await ask('GET', `${one}/versions${query}`);
+      expect([query, answer.statusCode, answer.json().items.length]).toEqual([query, 200, 20]);
+      expect(answer.json().nextCursor).toBe('c');
+    }
+    expect((await ask('GET', `${one}/versions?limit=3`)).json().items).toHaveLength(3);
+    for (const limit of ['0', '201', 'all'])
+      expect((await ask('GET', `${one}/versions?limit=${limit}`)).json().code).toBe('request.invalid');
+  });
+
   it('offers templates, which is no name of a policy', async () => {
     const { items } = (await ask('GET', '/templates')).json();
     expect(items.map((item: unknown) => policyTemplateView.parse(item).id)).toContain('two-person');

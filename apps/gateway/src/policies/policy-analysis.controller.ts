@@ -15,7 +15,13 @@ import { CurrentWriter, PolicyWrites, type Writer } from './policy-writes.js';
 
 const policyParams = z.object({ org: z.string(), policy: id('pol') });
 const versionParams = z.object({ ...policyParams.shape, version: z.coerce.number().int().min(1) });
-const versionsQuery = http.listQuery.omit({ filter: true });
+/** Each comes with its document of up to 192 KiB. */
+const MOST_VERSIONS = 20;
+const versionsQuery = http.listQuery.omit({ filter: true }).extend({
+  limit: http.listQuery.shape.limit
+    .default(MOST_VERSIONS)
+    .describe(`An answer has at most ${MOST_VERSIONS}, however many are asked for.`),
+});
 type PolicyParams = z.infer<typeof policyParams>;
 
 /** A check walks pairs of statements, a replay a week of requests. */
@@ -100,7 +106,8 @@ export class PolicyAnalysisController {
     @Param({ schema: policyParams }) { policy }: PolicyParams,
     @Query({ schema: versionsQuery }) query: z.infer<typeof versionsQuery>,
   ) {
-    const found = await this.#reads.versions(org.id, policy, query);
+    const limit = Math.min(query.limit, MOST_VERSIONS);
+    const found = await this.#reads.versions(org.id, policy, { ...query, limit });
     if (found.items.length === 0 && query.cursor === undefined) await this.#known(org, policy);
     return found;
   }

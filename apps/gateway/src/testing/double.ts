@@ -51,6 +51,8 @@ export const AGENT: AgentView = {
 
 export class IdentityDouble implements IdentityReads {
   readonly ended = new Set<string>();
+  /** What everybody belongs to beside acme. */
+  readonly others: (typeof ORG)[] = [];
   /** Thrown instead of an answer. */
   fault: Error | null = null;
 
@@ -78,16 +80,18 @@ export class IdentityDouble implements IdentityReads {
 
   async findOrganisation(idOrSlug: string) {
     if (idOrSlug.includes('\0')) throw new Error('PostgreSQL knows no such text');
-    return [ORG, FOREIGN_ORG].find(({ id, slug }) => id === idOrSlug || slug === idOrSlug) ?? null;
+    return (
+      [ORG, FOREIGN_ORG, ...this.others].find(({ id, slug }) => id === idOrSlug || slug === idOrSlug) ?? null
+    );
   }
 
   async permissionsOf(userId: string, orgId: string) {
-    if (orgId !== ORG.id) return null;
+    if (![ORG, ...this.others].some(({ id }) => id === orgId)) return null;
     return userId === OWNER ? BUILT_IN_ROLES.owner : BUILT_IN_ROLES.viewer;
   }
 
   async organisationsOf() {
-    return [ORG];
+    return [ORG, ...this.others];
   }
 }
 
@@ -110,7 +114,10 @@ const policies: PolicyReads = {
   policies: async (orgId) => ({ items: orgId === ORG.id ? [summaryOf(POLICY)] : [], nextCursor: null }),
   policy: async (orgId, id) =>
     orgId === ORG.id && id === POLICY.id ? { view: POLICY, revision: '6' } : null,
-  versions: async () => EMPTY,
+  versions: async (orgId, id, { limit }) =>
+    orgId === ORG.id && id === POLICY.id
+      ? { items: Array(limit).fill(POLICY_VERSION), nextCursor: 'c' }
+      : EMPTY,
   version: async (orgId, id, version) =>
     orgId === ORG.id && id === POLICY.id && version === 1 ? POLICY_VERSION : null,
   agentPolicies: async () => EMPTY,

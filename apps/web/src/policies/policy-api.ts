@@ -59,7 +59,7 @@ export const versionsQuery = (org: string, id: string) =>
     ...paged,
     queryKey: [...policiesKey(org), 'versions', id],
     queryFn: ({ pageParam }) =>
-      pageOf<PolicyVersionView>(`/orgs/${org}/policies/${id}/versions`, pageParam, {}),
+      pageOf<PolicyVersionView>(`/orgs/${org}/policies/${id}/versions`, pageParam, { limit: '20' }),
   });
 
 export const versionQuery = (org: string, id: string, version: number) =>
