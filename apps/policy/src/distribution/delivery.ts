@@ -10,7 +10,13 @@ import { failpoint } from '@keyfleet/platform';
 import type { Sql } from '@keyfleet/postgres';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { BundleCache } from './bundle-cache.js';
-import { readUnanswered, readUnsigned, saveManifests, type Unsigned } from './desired-table.js';
+import {
+  readSignedOtherwise,
+  readUnanswered,
+  readUnsigned,
+  saveManifests,
+  type Unsigned,
+} from './desired-table.js';
 import type { DistributionMetrics } from './metrics.js';
 import type { Signer } from './signer.js';
 
@@ -25,6 +31,8 @@ export interface DeliveryParts {
 
 /** As many as the authority signs at a time. */
 const BATCH = 1_000;
+/** More than these wait for the next look at everything, so that a change of key is no storm. */
+const RENEWED = 5_000;
 /** While one batch is signed the one before is stored and pushed. */
 const AT_ONCE = 2;
 /** For each of those told at once: what they all say of it takes several times what telling them took. */
@@ -48,9 +56,27 @@ export class Delivery {
     const left = await readUnsigned(this.#parts.sql, orgId);
     const window = reportWindow(left.length);
     const work = async (): Promise<void> => {
-      while (left.length > 0 && !signal.aborted) await this.#deliver(orgId, left.splice(0, BATCH), window);
+      while (left.length > 0 && !signal.aborted) {
+        const manifests = await this.#sign(orgId, left.splice(0, BATCH));
+        await this.#hand(orgId, manifests, { window, kind: 'new' });
+      }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, work));
+  }
+
+  /**
+   * Has manifests that another key signed than this one, the authority's, signed again, and agents told: once they pin
+   * the new key alone, they would refuse the others. Version and bundle stay what they are, so no rollout notices.
+   */
+  async renew(orgId: string, key: string, signal: AbortSignal): Promise<void> {
+    const left = await readSignedOtherwise(this.#parts.sql, orgId, { key, limit: RENEWED });
+    const window = reportWindow(left.length);
+    while (left.length > 0 && !signal.aborted) {
+      const manifests = await this.#sign(orgId, left.splice(0, BATCH));
+      // A registry that still signs with the one before would only have them signed once more.
+      if (manifests.some((manifest) => manifest.key !== key)) return;
+      await this.#hand(orgId, manifests, { window, kind: 'again' });
+    }
   }
 
   /** To agents that are online and have not said anything about what they were given before this moment. */
@@ -62,21 +88,27 @@ export class Delivery {
     this.#parts.metrics.pushed(manifests.length, 'again');
   }
 
-  async #deliver(orgId: string, batch: readonly Unsigned[], window: number): Promise<void> {
-    const { signer, clock, sql, metrics } = this.#parts;
+  async #sign(orgId: string, batch: readonly Unsigned[]): Promise<PolicyManifest[]> {
+    const { signer, clock, metrics } = this.#parts;
     const issuedAt = toTimestamp(clock.now());
     const plain = batch.map((unsigned) => ({ v: 1 as const, orgId, ...unsigned, issuedAt }));
     const { key, signatures } = await signer.sign('keyfleet.manifest.v1', plain.map(manifestLines));
     metrics.signed(batch.length);
     await failpoint('distribution.after-signed');
-    const manifests = plain.map((manifest, index) => ({
-      ...{ ...manifest, key, signature: signatures[index] ?? '' },
-    }));
-    const saved = await saveManifests(sql, manifests);
+    return plain.map((manifest, index) => ({ ...manifest, key, signature: signatures[index] ?? '' }));
+  }
+
+  /** Stores and pushes them; what is not wanted any more is left out. */
+  async #hand(
+    orgId: string,
+    manifests: readonly PolicyManifest[],
+    { window, kind }: { readonly window: number; readonly kind: 'new' | 'again' },
+  ): Promise<void> {
+    const saved = await saveManifests(this.#parts.sql, manifests);
     await failpoint('distribution.after-saved');
     const wanted = manifests.filter(({ agentId }) => saved.has(agentId));
     await this.#push(orgId, wanted, window);
-    metrics.pushed(wanted.length, 'new');
+    this.#parts.metrics.pushed(wanted.length, kind);
   }
 
   /** Where the bundles cannot be read now, the agents fetch them. */

@@ -107,14 +107,35 @@ export interface Unsigned {
   readonly bytes: number;
 }
 
+interface UnsignedRow {
+  readonly agent_id: string;
+  readonly version: bigint;
+  readonly hash: string;
+  readonly bytes: number;
+}
+
+const toUnsigned = ({ agent_id, version, ...row }: UnsignedRow): Unsigned => ({
+  ...{ ...row, agentId: agent_id, version: Number(version) },
+});
+
 /** Those nobody signed yet, whoever wrote them. */
 export async function readUnsigned(sql: Executor, orgId: string): Promise<Unsigned[]> {
-  const rows = await sql<{ agent_id: string; version: bigint; hash: string; bytes: number }[]>`
+  const rows = await sql<UnsignedRow[]>`
     select agent_id, version, hash, bytes from policy.desired
     where org_id = ${orgId} and manifest is null order by agent_id`;
-  return rows.map(({ agent_id, version, ...row }) => ({
-    ...{ ...row, agentId: agent_id, version: Number(version) },
-  }));
+  return rows.map(toUnsigned);
+}
+
+/** So many at most that were signed with another key than this one. */
+export async function readSignedOtherwise(
+  sql: Executor,
+  orgId: string,
+  { key, limit }: { readonly key: string; readonly limit: number },
+): Promise<Unsigned[]> {
+  const rows = await sql<UnsignedRow[]>`
+    select agent_id, version, hash, bytes from policy.desired
+    where org_id = ${orgId} and manifest ->> 'key' <> ${key} order by agent_id limit ${limit}`;
+  return rows.map(toUnsigned);
 }
 
 /** Gives back which of them stand for what is still wanted. */

@@ -28,6 +28,17 @@ const hasManifest = (agentId: string, version: number) =>
     return row?.manifest && row.version >= version ? row : undefined;
   });
 
+async function fleet(orgId: string, count: number): Promise<ModelAgent[]> {
+  return Promise.all(Array.from({ length: count }, () => world.agent(orgId)));
+}
+
+/** Everything was looked at twice more, from the beginning to the end. */
+async function looked(): Promise<void> {
+  const looks = () => world.signed.flat().filter((text) => text === 'which-key').length;
+  const before = looks();
+  await waitFor(() => looks() >= before + 3);
+}
+
 async function fetchBundle(agent: ModelAgent, hash: string): Promise<Buffer> {
   const pieces: Buffer[] = [];
   for (let offset = 0; ; ) {
@@ -178,6 +189,33 @@ describe('what agents should decide by', () => {
     await world.seen(orgId, beating.agentId, { version: 42, hash: 'e'.repeat(64) });
     await world.sql`delete from policy.desired where agent_id = ${beating.agentId}`;
     expect((await hasManifest(beating.agentId, 1)).version).toBe(43);
+  });
+
+  it('repro: what another command key signed is signed again under the same number, once, and told', async () => {
+    const orgId = newId('org');
+    const [one, two] = (await fleet(orgId, 2)) as [ModelAgent, ModelAgent];
+    await distribute();
+    const policyId = await world.publish(orgId);
+    const first = await waitFor(() => one.pushed[0]);
+    await one.report(first);
+    const since = () =>
+      world.sql`select agent_id, since from policy.desired where org_id = ${orgId} order by 1`;
+    await waitFor(() => two.pushed[0]);
+    const before = await since();
+    world.rotateKey();
+    const { key } = world;
+    for (const agent of [one, two]) {
+      const renewed = await waitFor(() => agent.pushed.find((manifest) => manifest.key === key.nkey));
+      expect(renewed).toMatchObject({ version: 1, hash: first.hash, bytes: first.bytes });
+      expect(await agent.ask({ v: 1, kind: 'manifest', have: 0 })).toEqual({ manifest: renewed });
+    }
+    expect(await since()).toEqual(before);
+    expect((await world.typesOf(policyId)).at(-1)).toBe('RolloutStarted');
+    await two.report(first);
+    await waitFor(async () => (await world.typesOf(policyId)).at(-1) === 'RolloutCompleted');
+    await looked();
+    const signed = world.signed.flat().filter((text) => text.includes(one.agentId));
+    expect(signed).toHaveLength(2);
   });
 
   it('says nothing, and not that there is nothing, to an agent whose row is lost and not yet written anew', async () => {

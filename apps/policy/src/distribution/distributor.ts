@@ -7,6 +7,7 @@ import { waitForPosition } from '@keyfleet/read-store';
 import { type Rollouts, underWay } from '../rollouts/rollouts.js';
 import { Bell } from './bell.js';
 import type { BundleMaker } from './bundles.js';
+import type { CommandKey } from './command-key.js';
 import { type Delivery, reportWindow } from './delivery.js';
 import { emptyUnused, servedOrganisations } from './desired-table.js';
 import { type Fence, LeaseLostError } from './lease.js';
@@ -21,6 +22,7 @@ export interface DistributorParts {
   readonly book: PolicyBook;
   readonly bundles: BundleMaker;
   readonly delivery: Delivery;
+  readonly commandKey: Pick<CommandKey, 'look'>;
   readonly rollouts: Rollouts;
   readonly metrics: DistributionMetrics;
   readonly logger: Pick<Logger, 'warn' | 'error'>;
@@ -40,6 +42,18 @@ interface Reason {
 
 /** Who is told again: nobody, all who did not answer yet, or those who had the time to. */
 type Remind = false | 'everybody' | 'silent';
+
+/** One organisation's turn. */
+interface Service {
+  readonly orgId: string;
+  readonly shelf: Shelf;
+  readonly fence: Fence;
+  readonly signal: AbortSignal;
+  readonly reason: Reason | undefined;
+  readonly remind: Remind;
+  /** What manifests are to be signed with, where it is time to look. */
+  readonly key: string | undefined;
+}
 
 /** What labels and groups are read from. */
 const READ_MODELS = ['registry.agents', 'registry.groups'];
@@ -115,27 +129,21 @@ export class Distributor {
     this.#due = new Map();
     const shelf = await this.#parts.book.refresh();
     const served = sweep ? await servedOrganisations(this.#parts.sql) : [];
+    const key = sweep ? await this.#parts.commandKey.look() : undefined;
     const rolling = orgsWithRollouts(shelf);
     this.#rolling = rolling.size > 0;
     const everybody = new Set([...due.keys(), ...rolling, ...served, ...(sweep ? shelf.keys() : [])]);
     for (const orgId of everybody) {
       if (signal.aborted) return;
       const reason = due.get(orgId) ?? (sweep ? { position: null, since: null } : undefined);
-      await this.#serve({ orgId, shelf, fence, signal, reason, remind }).catch((error: unknown) =>
+      await this.#serve({ orgId, shelf, fence, signal, reason, remind, key }).catch((error: unknown) =>
         this.#excuse(error, orgId, reason),
       );
     }
   }
 
-  async #serve(given: {
-    readonly orgId: string;
-    readonly shelf: Shelf;
-    readonly fence: Fence;
-    readonly signal: AbortSignal;
-    readonly reason: Reason | undefined;
-    readonly remind: Remind;
-  }): Promise<void> {
-    const { orgId, shelf, fence, signal, reason, remind } = given;
+  async #serve(given: Service): Promise<void> {
+    const { orgId, shelf, fence, signal, reason } = given;
     const { book, delivery, rollouts, metrics, clock } = this.#parts;
     const policies = shelf.get(orgId) ?? new Map();
     const at = book.changesOf(orgId);
@@ -147,11 +155,17 @@ export class Distributor {
       await delivery.deliver(orgId, signal);
       if (reason?.since) metrics.lag((clock.now() - Date.parse(reason.since)) / 1_000);
     }
-    if (remind) {
-      const patience = remind === 'everybody' ? 0 : REMIND_AFTER_MS + reportWindow(written.agents);
-      await delivery.remind(orgId, clock.now() - patience);
-    }
+    await this.#tellAgain(given, written.agents);
     if (await rollouts.carryOn(orgId, policies.values(), written.blocked)) this.touch(orgId);
+  }
+
+  /** What was given before: under another key, or to agents that have not answered. */
+  async #tellAgain({ orgId, signal, remind, key }: Service, agents: number): Promise<void> {
+    const { delivery, clock } = this.#parts;
+    if (key !== undefined) await delivery.renew(orgId, key, signal);
+    if (!remind) return;
+    const patience = remind === 'everybody' ? 0 : REMIND_AFTER_MS + reportWindow(agents);
+    await delivery.remind(orgId, clock.now() - patience);
   }
 
   /** After a restore they are made from the beginning: by labels of long ago, agents would get what is not theirs. */

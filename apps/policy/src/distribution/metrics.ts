@@ -36,7 +36,7 @@ export function distributionMetrics(metrics: Metrics): DistributionMetrics {
   const signed = metrics.counter({ name: 'keyfleet_policy_manifests_total', help: 'Manifests signed.' });
   const pushes = metrics.counter({
     name: 'keyfleet_policy_pushes_total',
-    help: 'Manifests pushed to agents: new ones, and again to those online that did not answer.',
+    help: 'Manifests pushed to agents: new ones, and again to those online that did not answer, or after the command key changed.',
     labelNames: ['kind'],
   });
   const tooLarge = metrics.counter({

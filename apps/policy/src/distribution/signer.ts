@@ -15,7 +15,12 @@ export interface Signed {
 
 /** Asks the registry's authority, which alone holds the key: at most 1,000 texts, each a list of lines. */
 export interface Signer {
-  sign(purpose: Purpose, texts: readonly (readonly string[])[]): Promise<Signed>;
+  /** Waits 15 s for the answer unless told otherwise. */
+  sign(
+    purpose: Purpose,
+    texts: readonly (readonly string[])[],
+    options?: { readonly timeoutMs?: number },
+  ): Promise<Signed>;
 }
 
 /** A thousand signatures are made in well under a second, and registries may be busy. */
@@ -29,11 +34,15 @@ export class AuthoritySigner implements Signer {
     this.#commands = commands;
   }
 
-  async sign(purpose: Purpose, texts: readonly (readonly string[])[]): Promise<Signed> {
+  async sign(
+    purpose: Purpose,
+    texts: readonly (readonly string[])[],
+    { timeoutMs = TIMEOUT_MS }: { readonly timeoutMs?: number } = {},
+  ): Promise<Signed> {
     const commandId = newId('cmd');
     const meta = { commandId, actor: 'svc_policy', orgId: null, correlationId: commandId };
     const request = { purpose, texts: texts.map((lines) => [...lines]) };
-    const { data } = await this.#commands.send(signTexts, request, meta, { timeoutMs: TIMEOUT_MS });
+    const { data } = await this.#commands.send(signTexts, request, meta, { timeoutMs });
     if (data.signatures.length !== texts.length)
       throw new KeyfleetError('internal.error', { detail: 'The authority signed another number of texts.' });
     return data;

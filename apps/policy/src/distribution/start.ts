@@ -10,6 +10,7 @@ import { Rollouts } from '../rollouts/rollouts.js';
 import { AHEAD, PolicyAnswers } from './answers.js';
 import { BundleCache } from './bundle-cache.js';
 import { BundleMaker } from './bundles.js';
+import { CommandKey } from './command-key.js';
 import { Delivery } from './delivery.js';
 import { Distributor, type DistributorParts } from './distributor.js';
 import { type Fence, underLease } from './lease.js';
@@ -60,6 +61,7 @@ export async function startDistribution(options: DistributionOptions): Promise<D
   const distributor = new Distributor({
     ...{ ...options, metrics, book: new PolicyBook(store), bundles: new BundleMaker() },
     delivery: new Delivery({ sql, signer, bundles, nats, clock, metrics }),
+    commandKey: new CommandKey(signer),
     rollouts: new Rollouts({ sql, store, clock, actor, onMoved: rolloutMetrics(options.metrics) }),
   });
   const answers = new PolicyAnswers({ sql, bundles, metrics, onError });

@@ -49,7 +49,8 @@ export class World {
   readonly database: TestDatabase;
   readonly store: EventStore;
   readonly sql: Sql;
-  readonly key = nkeySigner(newNkeySeed());
+  /** Command keys; the first one signs. */
+  readonly keys = [nkeySigner(newNkeySeed())];
   /** Texts that were signed, by purpose. */
   readonly signed: string[][] = [];
   readonly #host: ProjectionHost;
@@ -65,6 +66,15 @@ export class World {
       store: this.store,
       projections: [agentsProjection, groupsProjection, agentReportsProjection],
     });
+  }
+
+  get key() {
+    return this.keys[0] as ReturnType<typeof nkeySigner>;
+  }
+
+  /** Another command key signs from now on. */
+  rotateKey(): void {
+    this.keys.unshift(nkeySigner(newNkeySeed()));
   }
 
   static async start(): Promise<World> {
@@ -180,8 +190,9 @@ export class World {
   }
 
   async #answerForTheAuthority(): Promise<void> {
-    const { key, signed } = this;
+    const { signed } = this;
     const answer = handleCommand(signTexts, async ({ purpose, texts }) => {
+      const { key } = this;
       signed.push(texts.map((lines) => lines.join('\n')));
       return {
         data: { key: key.nkey, signatures: texts.map((lines) => key.sign([purpose, ...lines].join('\n'))) },
@@ -256,7 +267,7 @@ export class ModelAgent {
   }
 
   verify(manifest: PolicyManifest): void {
-    if (manifest.key !== this.#world.key.nkey) throw new Error('another key');
+    if (!this.#world.keys.some(({ nkey }) => nkey === manifest.key)) throw new Error('another key');
     if (!verifyNkeySignature(manifest.key, manifestSigningInput(manifest), manifest.signature))
       throw new Error('not signed');
   }
