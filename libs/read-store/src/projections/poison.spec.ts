@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import type { EventStore, Position } from '@keyfleet/event-store';
 import { closeSql, createSql } from '@keyfleet/postgres';
 import { waitFor } from '@keyfleet/testing';
 import {
@@ -11,7 +12,7 @@ import {
 } from '../testing/notes.js';
 import { parkedStreams } from './park.js';
 import { replayParked } from './replay.js';
-import { type RunStep, runProjection } from './run.js';
+import { type RunOptions, type RunStep, runProjection } from './run.js';
 import { waitForPosition } from './wait.js';
 
 let world: NotesWorld;
@@ -28,7 +29,7 @@ afterEach(async () => {
   await world.close();
 });
 
-function run(which = projection) {
+function run(which = projection, options: Partial<RunOptions> = {}) {
   const controller = new AbortController();
   const steps: RunStep[] = [];
   const done = runProjection({
@@ -38,6 +39,7 @@ function run(which = projection) {
     retryMs: 20,
     switchEveryMs: 60_000,
     pauseMs: () => 1,
+    ...options,
     signal: controller.signal,
     onStep: (step) => steps.push(step),
   });
@@ -150,6 +152,60 @@ describe('a poison event', () => {
     await owner`alter table test.totals_v1 rename column renamed to changes`;
     expect(await reached(position)).toBe(true);
     expect(await world.rows()).toEqual([{ id: 'note-1', text: 'x', changes: 1 }]);
+  });
+
+  it('F13: whose tries a shutdown cuts short is not passed over with the rest of its batch', async () => {
+    await world.write('note-bad', ORG_A, 'poison');
+    const last = await world.write('note-good', ORG_A, 'passes');
+    projection.poison = 'poison';
+    const tried = Promise.withResolvers<void>();
+    const first = run(projection, {
+      pauseMs: () => {
+        tried.resolve();
+        return 60_000;
+      },
+    });
+    await tried.promise;
+    await first.stop();
+    expect(first.steps.filter(({ kind }) => kind === 'applied' || kind === 'parked')).toEqual([]);
+
+    run();
+    expect(await reached(last)).toBe(true);
+    expect(await parkedStreams(world.worker)).toMatchObject([{ stream: 'note-bad', fromRevision: 0n }]);
+    expect(await world.rows()).toEqual([{ id: 'note-good', text: 'passes', changes: 1 }]);
+  });
+
+  it('F13: whose tries another failure cuts short is not passed over with the rest of its batch', async () => {
+    const first = run();
+    expect(await reached(await world.write('note-1', ORG_A, 'fine'))).toBe(true);
+    await first.stop();
+    await world.write('note-bad', ORG_A, 'poison');
+    const last = await world.write('note-good', ORG_A, 'passes');
+    projection.poison = 'poison';
+    let trying = false;
+    const failsOnce: EventStore = Object.create(world.store, {
+      subscribe: { value: world.store.subscribe.bind(world.store) },
+      comparePositions: {
+        value: (a: Position, b: Position) => {
+          if (trying && !steps.some(({ kind }) => kind === 'failed'))
+            throw new RangeError('no such position');
+          return world.store.comparePositions(a, b);
+        },
+      },
+    });
+    const { steps } = run(projection, {
+      store: failsOnce,
+      switchEveryMs: 5,
+      pauseMs: () => {
+        const pauses = trying ? 1 : 60_000;
+        trying = true;
+        return pauses;
+      },
+    });
+    expect(await reached(last)).toBe(true);
+    expect(steps.filter(({ kind }) => kind === 'failed')).toMatchObject([{ error: { name: 'RangeError' } }]);
+    expect(await parkedStreams(world.worker)).toMatchObject([{ stream: 'note-bad', fromRevision: 0n }]);
+    expect((await world.rows()).map(({ id }) => id)).toEqual(['note-1', 'note-good']);
   });
 
   it('F13: values the database refuses are poison, and are kept as an SQLSTATE without what they were', async () => {

@@ -91,12 +91,14 @@ export class Worker {
       if (!event || !isPoison(error)) throw error;
       if (events.length === 1) return this.#insist(event, to, error);
       const first = events.slice(0, Math.ceil(events.length / 2));
-      await this.#carry(first, (first.at(-1) as RecordedEvent).position);
-      await this.#carry(events.slice(first.length), to);
+      const half = (first.at(-1) as RecordedEvent).position;
+      await this.#carry(first, half);
+      // The signal may have ended it before that; what comes after it must not be committed over it.
+      if (this.#position === half) await this.#carry(events.slice(first.length), to);
     }
   }
 
-  /** The first try was that of the batch. */
+  /** The first try was that of the batch. Stays where it was, with nothing parked, where the signal ends it. */
   async #insist(event: RecordedEvent, to: Position, cause: unknown): Promise<void> {
     const { tries = TRIES, pauseMs = pauseAfter, onStep, signal } = this.#options;
     const { stream, type } = event;
