@@ -9,7 +9,10 @@ import type { Fence } from './lease.js';
 export interface AgentRow extends Candidate {
   /** Of its bundle; `null` where it was never given one. */
   readonly hash: string | null;
-  /** Whether it reports a version above ours, as after a restore: it would take none of ours for a newer one. */
+  /**
+   * Whether it reports a version above ours, or ours with another bundle, as after a restore: it would take none of
+   * ours for a newer one.
+   */
   readonly ahead: boolean;
   /** Whether it ever reported that it decides by anything. */
   readonly reports: boolean;
@@ -18,15 +21,28 @@ export interface AgentRow extends Candidate {
 /** What an agent says it decides by counts up to here; nobody gives numbers like that out in a lifetime. */
 const HIGHEST = 2n ** 40n;
 
+/** The highest version an agent says it decides by: in a beat, when it asked, or in its journal. Null for none. */
+const reported = (sql: Executor) => sql`greatest(s.policy_version, d.reported, r.applied_version)`;
+
+/**
+ * Whether an agent knows our version as that of another bundle: it was given that before a restore. Whoever cannot
+ * vouch for its files says so by refusing ours only. An older number, or none, is an agent on its way.
+ */
+const isTaken = (sql: Executor) => sql`coalesce(
+  (s.policy_version = d.version and s.policy_hash <> d.hash)
+  or (r.applied_version = d.version and r.applied_hash <> d.hash)
+  or (r.rejected_version = d.version and r.rejected_hash = d.hash and r.rejected_code = 'older'), false)`;
+
 export function readAgents(sql: Executor, orgId: string): Promise<AgentRow[]> {
   return sql<AgentRow[]>`
     select a.agent_id as "agentId", a.labels::text as labels, d.hash,
-      greatest(s.policy_version, d.reported) > coalesce(d.version, 0)
-        and coalesce(d.version, 0) <= ${HIGHEST} as ahead,
-      coalesce(greatest(s.policy_version, d.reported), 0) > 0 as reports
+      coalesce(d.version, 0) <= ${HIGHEST}
+        and (${reported(sql)} > coalesce(d.version, 0) or ${isTaken(sql)}) as ahead,
+      coalesce(${reported(sql)}, 0) > 0 as reports
     from registry.agents a
     left join registry.agent_last_seen s on s.agent_id = a.agent_id
     left join policy.desired d on d.agent_id = a.agent_id
+    left join policy.agent_reports r on r.agent_id = a.agent_id
     where a.org_id = ${orgId} and a.revoked_at is null` as unknown as Promise<AgentRow[]>;
 }
 
@@ -77,19 +93,24 @@ export async function writeDesired(
         on conflict (org_id, hash) do update set bytes = excluded.bytes, made_at = now()`;
     const changed = await tx<{ agent_id: string }[]>`
       insert into policy.desired as d (agent_id, org_id, version, hash, bytes, policies, since)
-      select new.agent_id, ${orgId}, 1 + least(coalesce(s.policy_version, 0), ${HIGHEST}),
+      select new.agent_id, ${orgId},
+        1 + least(coalesce(greatest(s.policy_version, r.applied_version), 0), ${HIGHEST}),
         b.hash, b.size, b.policies, ${now}
       from unnest(${wanted.map(({ agentId }) => agentId)}::text[],
         ${wanted.map(({ bundle }) => place.get(bundle) ?? 0)}::int[]) as new (agent_id, n)
       join jsonb_to_recordset(${JSON.stringify(contents)}::text::jsonb)
         as b (n int, hash text, size int, policies jsonb) on b.n = new.n
       left join registry.agent_last_seen s on s.agent_id = new.agent_id
+      left join policy.agent_reports r on r.agent_id = new.agent_id
       order by new.agent_id
       on conflict (agent_id) do update set
         version = greatest(d.version + 1, excluded.version, least(d.reported, ${HIGHEST}) + 1),
         hash = excluded.hash, bytes = excluded.bytes, policies = excluded.policies, since = excluded.since,
         manifest = null
       where d.hash <> excluded.hash or excluded.version > d.version + 1 or d.reported > d.version
+        or exists (select from registry.agent_last_seen s
+          left join policy.agent_reports r on r.agent_id = s.agent_id
+          where s.agent_id = d.agent_id and ${isTaken(tx)})
       returning agent_id`;
     await announce(
       tx,

@@ -191,6 +191,43 @@ describe('what agents should decide by', () => {
     expect((await hasManifest(beating.agentId, 1)).version).toBe(43);
   });
 
+  it('repro: an agent that knows our number as that of another bundle, as after a restore, gets a higher one', async () => {
+    const orgId = newId('org');
+    const agents = await fleet(orgId, 5);
+    const [beating, applied, refusing, onItsWay, silent] = agents as [
+      ...[ModelAgent, ModelAgent, ModelAgent, ModelAgent, ModelAgent],
+    ];
+    // What the backup knew of it; it has moved on once since, and says so only after the first look.
+    await world.seen(orgId, beating.agentId, { version: 4, hash: 'c'.repeat(64) });
+    await distribute();
+    const policyId = await world.publish(orgId);
+    const given = await Promise.all(
+      agents.map(async ({ agentId }) => (await hasManifest(agentId, 1)).version),
+    );
+    expect(given).toEqual([5, 1, 1, 1, 1]);
+    await world.seen(orgId, beating.agentId, { version: 5, hash: 'f'.repeat(64) });
+    await applied.journal('PolicyApplied', { version: 1, hash: 'f'.repeat(64) });
+    // One that cannot vouch for its files has no policy in its beats.
+    await refusing.report(await waitFor(() => refusing.pushed[0]), 'older');
+    for (const [agent, version] of [
+      [beating, 6],
+      [applied, 2],
+      [refusing, 2],
+    ] as const)
+      await agent.report(await waitFor(() => agent.pushed.find((one) => one.version === version)));
+    for (const agent of [onItsWay, silent]) await agent.report(await waitFor(() => agent.pushed[0]));
+    await waitFor(async () => (await world.typesOf(policyId)).at(-1) === 'RolloutCompleted');
+    await world.publish(orgId, { policyId, version: 2, from: 1 });
+    await hasManifest(onItsWay.agentId, 2);
+    // Another bundle under a lower number is what an agent on its way still has.
+    await world.seen(orgId, onItsWay.agentId, { version: 1, hash: 'b'.repeat(64) });
+    await looked();
+    const last = await Promise.all(
+      agents.map(async ({ agentId }) => (await world.desired(agentId))?.version),
+    );
+    expect(last).toEqual([7, 3, 3, 2, 2]);
+  });
+
   it('repro: what another command key signed is signed again under the same number, once, and told', async () => {
     const orgId = newId('org');
     const [one, two] = (await fleet(orgId, 2)) as [ModelAgent, ModelAgent];
