@@ -3,6 +3,7 @@ import type { Connection } from './connection.js';
 import type { LinkLogger } from './host.js';
 import { type RenewOptions, type RenewOutcome, renewOverBroker, renewOverHttps } from './identity/renew.js';
 import type { IdentityStore, StoredIdentity } from './identity/store.js';
+import { validity } from './identity/validity.js';
 import { backoff, fullJitter, type Pace } from './pace.js';
 import { Signal } from './signal.js';
 
@@ -18,7 +19,7 @@ export interface RenewalOptions {
   onRenewed(): void;
 }
 
-/** How often it is looked whether renewal is due: wall clocks are set, machines sleep. */
+/** How often it is looked whether renewal is due, and rested after one: wall clocks are set, machines sleep. */
 const LOOK_MS = 30_000;
 /** A broker that refuses fresh credentials too has a reason that renewing does not remove. */
 const REFUSED_AGAIN_MS = 600_000;
@@ -34,15 +35,11 @@ const AGAIN_WHERE_BUSY = { firstMs: 2_000, ceilingMs: 20_000 };
 const REVOKED_MS = 6 * 3_600_000;
 
 /** When to renew: at half of the life, 10 % earlier or later, so that agents enrolled together do not renew together. */
-export function renewalDue(identity: StoredIdentity, spread: number): number {
-  const obtained = Date.parse(identity.obtainedAt);
-  const life = Date.parse(identity.expiresAt) - obtained;
-  return obtained + life * (0.5 + (spread - 0.5) * 0.1);
-}
-
 function dueIn(identity: StoredIdentity | undefined, spread: number, now: number): number {
   if (!identity) return LOOK_MS;
-  return identity.revokedAt ? 0 : renewalDue(identity, spread) - now;
+  if (identity.revokedAt) return 0;
+  const { from, until } = validity(identity, now);
+  return from + (until - from) * (0.5 + (spread - 0.5) * 0.1) - now;
 }
 
 /** Keeps the credentials good: at half-life, when the broker refuses them, and after they have expired. */
@@ -52,6 +49,7 @@ export class Renewal {
   #spread: number;
   #failures = 0;
   #unknown = false;
+  #restUntil = Number.NEGATIVE_INFINITY;
   #heededAt = Number.NEGATIVE_INFINITY;
   #heartenedAt = Number.NEGATIVE_INFINITY;
   /** Since the first refusal after the last connection. */
@@ -92,7 +90,7 @@ export class Renewal {
   brokerIsThere(): void {
     const { store, clock, pace, random } = this.#options;
     const { current } = store;
-    if (!current || Date.parse(current.expiresAt) > clock.now()) return;
+    if (!current || validity(current, clock.now()).until > clock.now()) return;
     const now = clock.monotonic();
     if (now - this.#heartenedAt < pace.real(HEARTENED_AGAIN_MS * (0.5 + random()))) return;
     this.#heartenedAt = now;
@@ -110,7 +108,7 @@ export class Renewal {
     while (!signal.aborted) {
       const { count } = this.#asked;
       const identity = store.current;
-      const due = dueIn(identity, this.#spread, clock.now());
+      const due = Math.max(dueIn(identity, this.#spread, clock.now()), this.#restUntil - clock.monotonic());
       const look = this.#unknown ? 0 : Math.min(pace.real(LOOK_MS), due);
       if (look <= 0) await this.#renew(signal, { overBroker: connection.connected && !this.#unknown });
       // Whoever is refused has no connection for long.
@@ -137,6 +135,13 @@ export class Renewal {
     await this.#settle(answered ? overBroker : await renewOverHttps(options), signal);
   }
 
+  /** A clock that leaps to and fro leads to no storm; credentials that are short-lived are renewed in time all the same. */
+  #rest(identity: StoredIdentity): void {
+    const { clock, pace } = this.#options;
+    const { from, until } = validity(identity, clock.now());
+    this.#restUntil = clock.monotonic() + Math.min(pace.real(LOOK_MS), (until - from) / 4);
+  }
+
   async #settle(outcome: RenewOutcome, signal: AbortSignal): Promise<void> {
     const { connection, logger, pace, random, onRevoked, onRenewed } = this.#options;
     const { count } = this.#asked;
@@ -144,6 +149,7 @@ export class Renewal {
     if (outcome.kind === 'renewed') {
       this.#failures = 0;
       this.#spread = random();
+      this.#rest(outcome.identity);
       logger.info({ expiresAt: outcome.identity.expiresAt }, 'The certificate was renewed.');
       onRenewed();
       // Where it is not open yet, as after a revocation was taken back, it stays open from here on.
