@@ -16,6 +16,12 @@ class DraftPolicyInput {
   @Field() name!: string;
   @Field(() => String, { nullable: true, description: 'YAML or JSON; this or `document`.' }) text?: string;
   @Field(() => JsonObject, { nullable: true }) document?: object;
+  @Field(() => String, {
+    nullable: true,
+    description:
+      'Hash of the draft this takes the place of, null where there was none: refused where it is another one by now.',
+  })
+  replaces?: string | null;
 }
 
 @InputType()
@@ -29,6 +35,11 @@ class ReviewPolicyInput {
 class PublishPolicyInput {
   @Field(() => Int, { nullable: true, description: 'A version to go back to, instead of the draft.' })
   restore?: number;
+  @Field(() => String, {
+    nullable: true,
+    description: 'Of what was read and is to be published: refused where it is something else by now.',
+  })
+  hash?: string;
   @Field(() => JsonObject, { nullable: true, description: 'Waves; to everybody at once by default.' })
   plan?: object;
 }
@@ -58,7 +69,9 @@ export class PolicyMutations {
   ): Promise<ChangedObject> {
     const { id, name, text, document } = withoutNulls(input) as DraftPolicyInput;
     const content = text === undefined ? { document } : { text };
-    const data = id === undefined ? { name, content } : { name, content, policyId: id };
+    // Here null says something: that there was no draft.
+    const replaces = input.replaces === undefined ? {} : { replaces: input.replaces };
+    const data = { name, content, ...replaces, ...(id === undefined ? {} : { policyId: id }) };
     const where = { id: id ?? '', actor, org, context };
     const answer = await sendChange(this.#commands, messages.draftPolicy, data, where);
     return { id: answer.data.id, position: answer.position ?? null };

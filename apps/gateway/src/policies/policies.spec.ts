@@ -76,6 +76,22 @@ describe('policies over REST', () => {
       { policyId: POLICY.id, name: 'A', content },
       200,
     ],
+    [
+      'PUT',
+      `${one}/draft`,
+      { name: 'A', content, replaces: hash },
+      'draft',
+      { policyId: POLICY.id, name: 'A', content, replaces: hash },
+      200,
+    ],
+    [
+      'PUT',
+      `${one}/draft`,
+      { name: 'A', content, replaces: null },
+      'draft',
+      { policyId: POLICY.id, name: 'A', content, replaces: null },
+      200,
+    ],
     ['DELETE', `${one}/draft`, undefined, 'discard-draft', { policyId: POLICY.id }, 204],
     [
       'POST',
@@ -94,6 +110,7 @@ describe('policies over REST', () => {
       204,
     ],
     ['POST', `${one}/publish`, { restore: 1 }, 'publish', { policyId: POLICY.id, restore: 1 }, 200],
+    ['POST', `${one}/publish`, { hash }, 'publish', { policyId: POLICY.id, hash }, 200],
     ['POST', `${one}/retire`, undefined, 'retire', { policyId: POLICY.id }, 204],
     [
       'POST',
@@ -290,12 +307,31 @@ describe('policies over GraphQL', () => {
     expect(gateway.sent.at(-1)).toBe(sent);
   });
 
+  it.each([
+    ['draftPolicy', '{ id: $id, name: "A", text: "x" }', undefined],
+    ['draftPolicy', '{ id: $id, name: "A", text: "x", replaces: null }', { replaces: null }],
+    ['draftPolicy', `{ id: $id, name: "A", text: "x", replaces: "${hash}" }`, { replaces: hash }],
+    ['publishPolicy', `{ hash: "${hash}" }`, { hash }],
+    ['publishPolicy', '{ hash: null }', undefined],
+  ])('%s(input: %s) says what was seen as REST does', async (name, input, said) => {
+    const id = name === 'publishPolicy' ? 'id: $id, ' : '';
+    const { data } = await graphql(
+      `mutation ($org: String!, $id: ID!) { ${name}(org: $org, ${id}input: ${input}) { position } }`,
+      variables,
+    );
+    expect(data[name].position).toBe('42');
+    const { replaces, hash: seen } = gateway.sent.at(-1)?.data as { replaces?: unknown; hash?: unknown };
+    expect({ replaces, hash: seen }).toEqual({ replaces: undefined, hash: undefined, ...said });
+  });
+
   it('refuse what the contract refuses, before any service is asked', async () => {
     const before = gateway.sent.length;
     for (const field of [
       'controlRollout(org: $org, id: $id, action: "stop") { id }',
       'assignPolicy(org: $org, id: $id, target: { kind: "everybody" }) { id }',
       'draftPolicy(org: $org, input: { id: $id, name: "A" }) { id }',
+      'draftPolicy(org: $org, input: { id: $id, name: "A", text: "x", replaces: "x" }) { id }',
+      'publishPolicy(org: $org, id: $id, input: { hash: "x" }) { id }',
     ]) {
       const { errors } = await graphql(`mutation ($org: String!, $id: ID!) { ${field} }`, variables);
       expect([field, errors[0].extensions.code]).toEqual([field, 'request.invalid']);

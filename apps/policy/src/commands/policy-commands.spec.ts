@@ -87,6 +87,30 @@ describe('commands of policies over the broker', () => {
     expect(await typesOf(policyId)).toEqual(['PolicyDrafted', 'PolicyDrafted', 'PolicyDraftDiscarded']);
   });
 
+  it('repro-lost-draft: replace no draft, and publish none, that was not seen by who asks for it', async () => {
+    const ada = await stage.member(ALL);
+    const bob = await stage.member(WRITE, ada.orgId);
+    const { id: policyId } = (await ada.ask(draftPolicy, { ...draftOf('Two'), replaces: null })).data;
+    const seen = await hashOf(policyId);
+    await bob.ask(draftPolicy, { policyId, ...draftOf('Two', 'bobs/**'), replaces: seen });
+    await expect(
+      ada.ask(draftPolicy, { policyId, ...draftOf('Two', 'adas/**'), replaces: seen }),
+    ).rejects.toMatchObject({
+      code: 'resource.conflict',
+      details: { detail: expect.stringContaining('another one by now') },
+    });
+    const carol = await stage.member(WRITE, ada.orgId);
+    const hash = await hashOf(policyId);
+    await carol.ask(reviewPolicy, { policyId, hash, verdict: 'approved' });
+    await expect(ada.ask(publishPolicy, { policyId, hash: seen })).rejects.toMatchObject({
+      code: 'resource.conflict',
+    });
+    await ada.ask(publishPolicy, { policyId, hash });
+    expect(await typesOf(policyId)).toEqual([
+      ...['PolicyDrafted', 'PolicyDrafted', 'PolicyReviewed', 'PolicyPublished', 'RolloutStarted'],
+    ]);
+  });
+
   it('name every problem of a text with line and column, and of a document with its place', async () => {
     const owner = await stage.member(ALL);
     const text = [

@@ -48,12 +48,12 @@ export class PolicyCommands {
     const { orgId } = await this.#parts.access.require(meta, 'policies:write');
     const existing = request.policyId !== undefined;
     const policyId = request.policyId ?? deriveId('pol', meta.commandId);
-    const { name } = request;
+    const { name, replaces } = request;
     const document = await this.#parts.reader.read(request.content);
     if (existing) await this.#mustBeOf(orgId, policyId);
     await this.#parts.names.claim({ orgId, policyId, name });
     const hash = sha256Hex(canonicalJson(document));
-    const command = { type: 'DraftPolicy', policyId, name, document, hash, existing } as const;
+    const command = { type: 'DraftPolicy', policyId, name, document, hash, existing, replaces } as const;
     const handled = await this.#handle(policyId, command, { ...meta, orgId });
     return answer(refOf(handled.state), handled);
   }
@@ -74,9 +74,9 @@ export class PolicyCommands {
   }
 
   async publish(request: Request<'publishPolicy'>, meta: Meta): Promise<CommandAnswer<PolicyRef>> {
-    const { policyId, restore = null, plan = AT_ONCE } = request;
+    const { policyId, restore = null, plan = AT_ONCE, hash } = request;
     const { orgId } = await this.#parts.access.require(meta, 'policies:publish');
-    const command = { type: 'PublishPolicy', restore, plan } as const;
+    const command = { type: 'PublishPolicy', restore, hash, plan } as const;
     const handled = await this.#handle(policyId, command, { ...meta, orgId });
     return answer(refOf(handled.state), handled);
   }
@@ -101,8 +101,8 @@ export class PolicyCommands {
     return this.#run(policyId, { type: 'UnassignPolicy', assignmentId }, meta, 'policies:publish');
   }
 
-  controlRollout({ policyId, action }: Request<'controlRollout'>, meta: Meta): Done {
-    return this.#run(policyId, { type: 'ControlRollout', action }, meta, 'policies:publish');
+  controlRollout({ policyId, action, wave }: Request<'controlRollout'>, meta: Meta): Done {
+    return this.#run(policyId, { type: 'ControlRollout', action, wave }, meta, 'policies:publish');
   }
 
   async #run(policyId: string, command: PolicyCommand, meta: Meta, permission: Permission): Done {

@@ -1,4 +1,5 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { isConflict } from '../api/problem';
 import { rest } from '../api/rest';
 import { policiesKey } from './policy-api';
 
@@ -11,6 +12,10 @@ export function usePolicyWrite<Given, Answer = unknown>(org: string, call: (give
     mutationFn: (given: Given) => {
       const [method, path, body] = call(given);
       return rest<Answer>(method, `/orgs/${org}/policies${path}`, body);
+    },
+    // Whoever is refused for what somebody else did meanwhile has to see it.
+    onError: (error) => {
+      if (isConflict(error)) void queryClient.invalidateQueries({ queryKey: policiesKey(org) });
     },
     onSuccess: () => queryClient.invalidateQueries({ queryKey: policiesKey(org) }),
   });

@@ -12,7 +12,16 @@ export const policyContent = written.meta({ id: 'PolicyContent' });
 export type PolicyContent = z.infer<typeof policyContent>;
 
 export const draftPolicyRequest = z
-  .strictObject({ name: displayName, content: policyContent })
+  .strictObject({
+    name: displayName,
+    content: policyContent,
+    replaces: sha256
+      .nullable()
+      .optional()
+      .describe(
+        'Hash of the draft this takes the place of, `null` where there was none: refused where it is another one by now. Whatever is there is replaced where this is absent.',
+      ),
+  })
   .meta({ id: 'DraftPolicy' });
 export const reviewRequest = z
   .strictObject({ comment: z.string().max(2_000).nullable().default(null) })
@@ -29,6 +38,9 @@ export const publishPolicyRequest = z
   .strictObject({
     /** A version to go back to, instead of the draft. */
     restore: z.int().min(1).optional(),
+    hash: sha256
+      .optional()
+      .describe('Of what was read and is to be published: refused where it is something else by now.'),
     /** To everybody at once by default. */
     plan: rolloutPlan.optional(),
   })

@@ -10,6 +10,8 @@ export interface DraftPolicy {
   readonly hash: string;
   /** True where the caller named a policy that must exist. */
   readonly existing: boolean;
+  /** Hash of the draft that its writer saw, `null` where there was none; whichever it is where this is absent. */
+  readonly replaces?: string | null | undefined;
 }
 
 export interface DiscardDraft {
@@ -37,6 +39,8 @@ export interface ReviewPolicy {
 export interface PublishPolicy {
   readonly type: 'PublishPolicy';
   readonly restore: number | null;
+  /** Of what its publisher saw; whatever it is where this is absent. */
+  readonly hash?: string | undefined;
   readonly plan: RolloutPlan;
 }
 

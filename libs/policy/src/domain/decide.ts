@@ -22,17 +22,28 @@ import {
 import { advance, complete, control, halt, haltForGood } from './rollout.js';
 
 const conflict = (detail: string) => new KeyfleetError('resource.conflict', { detail });
+const anotherDraft = () => conflict('The draft is another one by now; read it again.');
 
 function draftPolicy(command: DraftPolicy, state: Policy): readonly PolicyFact[] {
-  const { type: _, existing, ...written } = command;
+  const { type: _, existing, replaces, ...written } = command;
   if (existing !== (state.status !== 'unknown'))
     throw new KeyfleetError(existing ? 'resource.not-found' : 'resource.exists');
   if (state.status === 'retired') throw conflict('This policy was retired.');
-  if (state.status === 'unknown')
+  if (state.status === 'unknown') {
+    assertReplaces(replaces, null);
     return [{ type: 'PolicyDrafted', v: 1, data: { ...written, draft: 1, basedOn: null } }];
+  }
+  // Also what is sent once more because its answer was lost.
   if (state.draft?.hash === written.hash && state.name === written.name) return [];
+  assertReplaces(replaces, state.draft);
   const basedOn = state.versions.at(-1)?.version ?? null;
   return [{ type: 'PolicyDrafted', v: 1, data: { ...written, draft: state.drafts + 1, basedOn } }];
+}
+
+/** Nobody's words go away that the writer of others has not seen. */
+function assertReplaces(seen: DraftPolicy['replaces'], draft: PolicyDraft | null): void {
+  if (seen === undefined || seen === (draft?.hash ?? null)) return;
+  throw draft ? anotherDraft() : conflict('There is no such draft any more; read the policy again.');
 }
 
 function draftOf({ draft }: LivePolicy): PolicyDraft {
@@ -60,7 +71,7 @@ function review(command: ReviewPolicy, state: LivePolicy): readonly PolicyFact[]
     throw new KeyfleetError('policy.own-review', { detail: 'A review is by a person, not by a token.' });
   if (author === null || author === reviewer || reviewersTokens.includes(author))
     throw new KeyfleetError('policy.own-review');
-  if (written.hash !== hash) throw conflict('The draft is another one by now; read it again.');
+  if (written.hash !== hash) throw anotherDraft();
   if (written.review === verdict) return [];
   return [
     { type: 'PolicyReviewed', v: 1, data: { policyId: state.policyId, draft, hash, verdict, comment } },
@@ -68,9 +79,9 @@ function review(command: ReviewPolicy, state: LivePolicy): readonly PolicyFact[]
 }
 
 /** Publishing and the start of its rollout are one append, so that nothing is half of both. */
-function publish({ restore, plan }: PublishPolicy, state: LivePolicy): readonly PolicyFact[] {
+function publish({ restore, hash, plan }: PublishPolicy, state: LivePolicy): readonly PolicyFact[] {
   if (isRolling(state)) throw new KeyfleetError('policy.rollout-running');
-  const source = restore === null ? approvedDraft(state) : olderVersion(state, restore);
+  const source = restore === null ? approvedDraft(state, hash) : olderVersion(state, restore, hash);
   const { policyId, inForce } = state;
   const version = state.versions.length + 1;
   return [
@@ -81,16 +92,22 @@ function publish({ restore, plan }: PublishPolicy, state: LivePolicy): readonly 
 
 type Source = Pick<PolicyVersion, 'hash' | 'document'> & { readonly draft: number | null };
 
-function approvedDraft(state: LivePolicy): Source {
+function approvedDraft(state: LivePolicy, seen: string | undefined): Source {
   const { draft, hash, document, review: verdict } = draftOf(state);
+  if (seen !== undefined && seen !== hash) throw anotherDraft();
   if (verdict !== 'approved') throw new KeyfleetError('policy.not-reviewed');
   return { hash, document, draft };
 }
 
 /** Was reviewed when it was published; one that was halted may be tried again. */
-function olderVersion({ versions, inForce }: LivePolicy, restore: number): Source {
+function olderVersion(
+  { versions, inForce }: LivePolicy,
+  restore: number,
+  seen: string | undefined,
+): Source {
   const found = versions[restore - 1];
   if (!found) throw new KeyfleetError('resource.not-found', { detail: 'There is no such version.' });
+  if (seen !== undefined && seen !== found.hash) throw conflict('This version has another content.');
   if (restore === inForce) throw conflict('This version is in force.');
   return { hash: found.hash, document: found.document, draft: null };
 }

@@ -86,6 +86,51 @@ describe('the draft of a policy', () => {
   });
 });
 
+describe('a draft that says what it replaces', () => {
+  const mine = { ...again, document: other, hash: otherHash };
+  const discarded = fact('PolicyDraftDiscarded', { draft: 1 });
+
+  it('repro-lost-draft: is refused where somebody else wrote another one meanwhile', () => {
+    given(drafted)
+      .when({ ...mine, replaces: hash })
+      .then(fact('PolicyDrafted', { name: 'A', draft: 2, document: other, hash: otherHash, basedOn: null }));
+    given(drafted)
+      .when({ ...mine, replaces: 'c'.repeat(64) })
+      .thenRefused('resource.conflict');
+    given(drafted)
+      .when({ ...mine, replaces: null })
+      .thenRefused('resource.conflict');
+    given(drafted, discarded)
+      .when({ ...mine, replaces: hash })
+      .thenRefused('resource.conflict');
+    given(drafted, discarded)
+      .when({ ...mine, replaces: null })
+      .then(fact('PolicyDrafted', { name: 'A', draft: 2, document: other, hash: otherHash, basedOn: null }));
+  });
+
+  it('is no other draft where it was published, and none where it stands already', () => {
+    given(...first)
+      .when({ ...mine, replaces: hash })
+      .thenRefused('resource.conflict');
+    given(...first)
+      .when({ ...mine, replaces: null })
+      .then({ ...secondDraft, metadata: undefined });
+    // Its answer was lost, and it is sent once more.
+    given(...first, secondDraft)
+      .when({ ...mine, replaces: null })
+      .thenNothing();
+  });
+
+  it('begins a policy where it replaces nothing', () => {
+    given()
+      .when({ ...draft, replaces: null })
+      .then({ ...drafted, metadata: undefined });
+    given()
+      .when({ ...draft, replaces: hash })
+      .thenRefused('resource.conflict');
+  });
+});
+
 describe('a review', () => {
   it('is asked for once, and again after a rejection', () => {
     const ask = { type: 'RequestReview', comment: null } as const;
@@ -145,6 +190,31 @@ describe('publishing', () => {
     given(...rollingOut.slice(0, -2))
       .when({ ...publish, plan: CAREFULLY })
       .then(...rollingOut.slice(-2));
+  });
+
+  it('repro-unseen-draft: is of what its publisher saw, where that is said', () => {
+    const approved = [drafted, verdict('approved')];
+    given(...approved)
+      .when({ ...publish, hash })
+      .then(published, started);
+    given(...approved)
+      .when({ ...publish, hash: otherHash })
+      .thenRefused('resource.conflict');
+    given(...rollingOut.slice(0, -2))
+      .when({ ...publish, hash })
+      .thenRefused('resource.conflict');
+    given(...first, secondDraft)
+      .when({ ...publish, hash })
+      .thenRefused('resource.conflict');
+    given(...rollingOut, halted)
+      .when({ ...publish, restore: 2, hash })
+      .thenRefused('resource.conflict');
+    given(...rollingOut, halted)
+      .when({ ...publish, restore: 2, hash: otherHash })
+      .then(
+        fact('PolicyPublished', { version: 3, hash: otherHash, document: other, draft: null, restores: 2 }),
+        fact('RolloutStarted', { version: 3, from: 1, plan: AT_ONCE }),
+      );
   });
 
   it('waits for a rollout under way, also for a paused one', () => {

@@ -21,8 +21,12 @@ export function DraftBar({
   const save = usePolicyWrite<string>(org, (text) => [
     'PUT',
     `/${policy.id}/draft`,
-    { name: policy.name, content: { text } },
+    { name: policy.name, content: { text }, replaces: draft.replaces },
   ]);
+  const choose = (choice: () => void) => () => {
+    save.reset();
+    choice();
+  };
   const discard = usePolicyWrite<void>(org, () => ['DELETE', `/${policy.id}/draft`]);
   useBlocker({
     shouldBlockFn: () =>
@@ -41,9 +45,12 @@ export function DraftBar({
             </Button>
           )}
           <Button
-            disabled={!draft.dirty || !sound}
+            disabled={!draft.dirty || !sound || draft.foreign}
             loading={save.isPending}
-            onClick={() => save.mutate(draft.text)}
+            onClick={() => {
+              draft.sending(draft.text);
+              save.mutate(draft.text);
+            }}
           >
             Save draft
           </Button>
@@ -60,18 +67,21 @@ export function DraftBar({
         </Group>
       </Group>
       {draft.foreign && (
-        <Alert color="orange" title="Somebody else saved another draft meanwhile">
+        <Alert
+          color="orange"
+          title={`Somebody else ${policy.draft ? 'saved another draft' : 'took the draft away'} meanwhile`}
+        >
           <Group>
-            <Button size="xs" variant="default" onClick={draft.takeTheirs}>
+            <Button size="xs" variant="default" onClick={choose(draft.takeTheirs)}>
               Show theirs, drop mine
             </Button>
-            <Button size="xs" variant="default" onClick={draft.keepMine}>
+            <Button size="xs" variant="default" onClick={choose(draft.keepMine)}>
               Keep mine; saving replaces theirs
             </Button>
           </Group>
         </Alert>
       )}
-      {save.isError && <Failure error={save.error} title="The draft was not saved" />}
+      {save.isError && !draft.foreign && <Failure error={save.error} title="The draft was not saved" />}
       {discard.isError && <Failure error={discard.error} title="The draft was not discarded" />}
     </Stack>
   );

@@ -1,64 +1,38 @@
-import type { PolicyStatement } from '@keyfleet/contracts';
 import type { PolicyView } from '@keyfleet/contracts/http';
-import { useEffect, useState } from 'react';
-import { printStatements, readStatements } from './document-text';
-
-interface Base {
-  readonly hash: string;
-  readonly text: string;
-}
+import { useMemo, useState } from 'react';
+import { begun, follow, isMoved, onto, same, savedOf } from './writing';
 
 export interface DraftText {
   readonly text: string;
   readonly setText: (text: string) => void;
   /** What is on screen is not what is saved. */
   readonly dirty: boolean;
-  /** Somebody else saved another draft while this one was being changed. */
+  /** Somebody else saved another draft, or took it away, while this one was being changed. */
   readonly foreign: boolean;
+  /** Hash of the draft that saving replaces: what the text was begun from. Null where there was none. */
+  readonly replaces: string | null;
+  /** Said before a text is saved, so that it is known again when it comes back. */
+  readonly sending: (text: string) => void;
   readonly takeTheirs: () => void;
   readonly keepMine: () => void;
 }
 
 /** The text being written, beside what is saved: the draft, or else the version in force. */
 export function useDraftText(policy: PolicyView): DraftText {
-  const saved = baseOf(policy);
-  const [base, setBase] = useState(saved);
-  const [text, setText] = useState(saved.text);
-  const moved = saved.hash !== base.hash;
-  const untouched = same(text, base.text);
-  const mine = same(text, saved.text);
-  useEffect(() => {
-    if (!moved) return;
-    if (mine) setBase(saved);
-    else if (untouched) {
-      setBase(saved);
-      setText(saved.text);
-    }
-  }, [moved, mine, untouched, saved]);
+  const { draft, published } = policy;
+  const saved = useMemo(() => savedOf({ draft, published }), [draft, published]);
+  const [before, setWriting] = useState(() => begun(saved));
+  const writing = follow(before, saved);
+  if (writing !== before) setWriting(writing);
+  const dirty = !same(writing.text, saved.text);
   return {
-    text,
-    setText,
-    dirty: !mine,
-    foreign: moved && !mine && !untouched,
-    takeTheirs: () => {
-      setBase(saved);
-      setText(saved.text);
-    },
-    keepMine: () => setBase(saved),
+    text: writing.text,
+    setText: (text) => setWriting((now) => ({ ...now, text })),
+    dirty,
+    foreign: dirty && isMoved(writing, saved),
+    replaces: writing.base.draft,
+    sending: (sent) => setWriting((now) => ({ ...now, sent })),
+    takeTheirs: () => setWriting(begun(saved)),
+    keepMine: () => setWriting((now) => onto(now, saved)),
   };
-}
-
-function baseOf({ draft, published }: PolicyView): Base {
-  const statements: readonly PolicyStatement[] = (draft ?? published)?.document.statements ?? [];
-  return { hash: draft?.hash ?? published?.hash ?? '', text: printStatements(statements, 'yaml') };
-}
-
-/** Whether two texts say the same, however they are written. */
-function same(one: string, other: string): boolean {
-  return one === other || canonical(one) === canonical(other);
-}
-
-function canonical(text: string): string {
-  const statements = readStatements(text);
-  return statements ? printStatements(statements, 'json') : text;
 }

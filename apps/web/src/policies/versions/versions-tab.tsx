@@ -21,7 +21,7 @@ interface VersionsProps {
 /** What was published, newest first; each may be compared, gone back to and certified. */
 export function VersionsTab({ org, policy }: VersionsProps) {
   const query = useInfiniteQuery(versionsQuery(org, policy.id));
-  const [restore, setRestore] = useState<number | null>(null);
+  const [restore, setRestore] = useState<PolicyVersionView | null>(null);
   const navigate = useNavigate();
   const certify = useMutation({
     mutationFn: (version: number) =>
@@ -61,7 +61,7 @@ export function VersionsTab({ org, policy }: VersionsProps) {
                 again={againOf(policy, version.version)}
                 certifying={certify.isPending && certify.variables === version.version}
                 onCertify={() => certify.mutate(version.version)}
-                onRestore={() => setRestore(version.version)}
+                onRestore={() => setRestore(version)}
               />
             ))}
           </Table.Tbody>
