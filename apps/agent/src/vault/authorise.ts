@@ -14,10 +14,17 @@ export type Tags = Readonly<Record<string, string>> | undefined;
 const TAGS_UNKNOWN: ReadonlySet<Unknown> = new Set(['tags']);
 
 /** What a key is granted is the ceiling: no policy lifts it. Throws `auth.required` or `auth.forbidden`. */
-export function assertGranted({ caller, action, path }: Operation): void {
+export function assertGranted({ caller, action, path }: Operation, what = 'this'): void {
   if (caller.credential !== 'known') throw new KeyfleetError('auth.required');
   if (!isAllowed(caller, action, path))
-    throw new KeyfleetError('auth.forbidden', { detail: 'Your API key has no grant for this.' });
+    throw new KeyfleetError('auth.forbidden', { detail: `Your API key has no grant for ${what}.` });
+}
+
+/** What is decided about, where it is known already. */
+export interface Known {
+  readonly tags: Tags;
+  /** As a refusal calls it; `this` where not given. */
+  readonly what?: string;
 }
 
 /** The policy that is asked about what this caller does; null where none is. */
@@ -30,20 +37,16 @@ export function policyFor(
 
 /**
  * Before anything is done or told: a refusal says the same whether there is such a secret or not. Resolves to the
- * operation with the policy it was decided under. `found` where the secret was looked for already.
+ * operation with the policy it was decided under. `known` where the secret was looked for already.
  */
-export async function authorise(
-  parts: Deciding,
-  operation: Operation,
-  found?: { readonly tags: Tags },
-): Promise<Operation> {
-  assertGranted(operation);
+export async function authorise(parts: Deciding, operation: Operation, known?: Known): Promise<Operation> {
+  assertGranted(operation, known?.what);
   const policy = policyFor(parts, operation);
   if (!policy) return { ...operation, policyVersion: null };
-  const { tags } = found ?? { tags: await tagsOf(parts, operation) };
-  const decision = decide(parts, policy, operation, tags);
+  const asked = known ?? { tags: await tagsOf(parts, operation) };
+  const decision = decide(parts, policy, operation, asked.tags);
   if (decision.verdict === 'allowed') return { ...operation, policyVersion: policy.version };
-  throw refusal(parts, policy, { operation, tags, decision });
+  throw refusal(parts, policy, { ...asked, operation, decision });
 }
 
 /**
@@ -73,9 +76,8 @@ function requestOf({ caller, action, path }: Operation, tags: NonNullable<Tags>,
   return { principal, groups, action, path, method, secondFactor: false, client, reason, address, tags, at };
 }
 
-interface Refused {
+interface Refused extends Known {
   readonly operation: Operation;
-  readonly tags: Tags;
   readonly decision: Decision;
 }
 
@@ -86,13 +88,14 @@ interface Refused {
 function refusal(
   parts: Deciding,
   policy: PolicyInForce,
-  { operation, tags, decision }: Refused,
+  { operation, tags, what, decision }: Refused,
 ): PolicyDenial {
   const { by } = decision;
   const open: Operation = { ...operation, action: operation.path === null ? 'audit' : 'metadata' };
   const mayKnow =
     isAllowed(open.caller, open.action, open.path) && decide(parts, policy, open, tags).verdict === 'allowed';
-  return new PolicyDenial(policy.version, by && mayKnow ? `${by.policyId}/${by.statement}` : undefined);
+  const statement = by && mayKnow ? `${by.policyId}/${by.statement}` : undefined;
+  return new PolicyDenial(policy.version, { statement, what });
 }
 
 /** An operation as far as it has come; what it turned out to be is put on record. */

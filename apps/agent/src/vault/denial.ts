@@ -5,13 +5,16 @@ export class PolicyDenial extends KeyfleetError {
   /** Of the policy that said it. */
   readonly policyVersion: number;
 
-  /** `statement` is told to those only who may know everything a policy looks at. */
-  constructor(policyVersion: number, statement?: string) {
+  /** `statement` is told to those only who may know everything a policy looks at; `what` is what it does not allow. */
+  constructor(
+    policyVersion: number,
+    {
+      statement,
+      what = 'this',
+    }: { readonly statement?: string | undefined; readonly what?: string | undefined },
+  ) {
     super('auth.forbidden', {
-      detail:
-        statement === undefined
-          ? 'The policy of this agent does not allow this.'
-          : `The policy of this agent does not allow this: ${statement}.`,
+      detail: `The policy of this agent does not allow ${what}${statement === undefined ? '' : `: ${statement}`}.`,
       ...(statement !== undefined && { extensions: { statement } }),
     });
     this.policyVersion = policyVersion;

@@ -9,6 +9,7 @@ import { type Attempt, assertGranted, authorise, onRecord, policyFor } from './a
 import { type Alphabet, generateValue } from './generate.js';
 import { listAllowed } from './list-allowed.js';
 import type { VaultParts } from './parts.js';
+import { authorisePut } from './put-allowed.js';
 import { expectVersion, retrying, type Write, writeVersion } from './write.js';
 
 export interface PutRequest {
@@ -41,7 +42,7 @@ export class Vault {
   }
 
   async put(caller: Caller, request: PutRequest): Promise<StoredSecret & { readonly created: boolean }> {
-    const { path, expectedVersion } = request;
+    const { path, tags, expectedVersion } = request;
     const create: Operation = { caller, action: 'create', path };
     const update: Operation = { caller, action: 'update', path };
     const work = (attempt: Attempt) =>
@@ -49,7 +50,7 @@ export class Vault {
         const found = await this.#parts.storage.findSecret(path);
         // Which of the two it is is known only now; on record is what was asked, also where it is refused.
         attempt.operation = found ? update : create;
-        attempt.operation = await authorise(this.#parts, attempt.operation, { tags: found?.tags });
+        attempt.operation = await authorisePut(this.#parts, attempt.operation, { found, tags });
         expectVersion(found, expectedVersion);
         const definition = found ? SecretUpdated : SecretCreated;
         const written = await this.#write({
@@ -62,16 +63,14 @@ export class Vault {
         return { ...written, created: !found };
       });
     // Whoever may do neither is refused before anything is looked up for him.
-    return onRecord(this.#parts, create, work, () => this.#either(update, create));
-  }
-
-  async #either(first: Operation, second: Operation): Promise<Operation> {
-    try {
-      return await authorise(this.#parts, first);
-    } catch (error) {
-      if (!isKeyfleetError(error, 'auth.forbidden')) throw error;
-      return authorise(this.#parts, second);
-    }
+    return onRecord(this.#parts, create, work, async () => {
+      try {
+        return await authorise(this.#parts, update);
+      } catch (error) {
+        if (!isKeyfleetError(error, 'auth.forbidden')) throw error;
+        return authorisePut(this.#parts, create, { found: undefined, tags });
+      }
+    });
   }
 
   /** The value, in a buffer for the caller to wipe. */
