@@ -1,3 +1,4 @@
+import type { PolicyManifest } from '@keyfleet/contracts';
 import type { AccessRequest, Decision, Unknown } from '@keyfleet/policy-engine';
 import type { CompiledBundle } from './judge.js';
 
@@ -17,6 +18,39 @@ export interface Standing {
   readonly compiled: CompiledBundle;
   /** False where one is known to be in force and cannot be vouched for. */
   readonly verified: boolean;
+  /** By which key what lies on disk is signed, and when it was; null where nothing there is vouched for. */
+  readonly signed: Pick<PolicyManifest, 'key' | 'issuedAt'> | null;
+}
+
+/** No policy of anybody. */
+export const NOBODYS: Standing = {
+  ...{ agentId: null, version: 0, hash: null, compiled: null, verified: true, signed: null },
+};
+
+/** What was found good, as it stands from now on. */
+export function standingBy(manifest: PolicyManifest, compiled: CompiledBundle): Standing {
+  const { agentId, version, hash } = manifest;
+  return { agentId, version, hash, compiled, verified: true, signed: manifest };
+}
+
+/** Whether this is what stands, and can be vouched for. */
+export function isStanding(standing: Standing, { agentId, version, hash }: PolicyManifest): boolean {
+  const { agentId: owner, version: current, hash: content, verified } = standing;
+  return verified && agentId === owner && version === current && hash === content;
+}
+
+/**
+ * Whether a genuine manifest says what stands under another of the pinned keys. One that was signed before ours is the
+ * past come back, unless ours is pinned no more.
+ */
+export function isSignedAnew(
+  standing: Standing,
+  manifest: PolicyManifest,
+  pinned: readonly string[],
+): boolean {
+  const { signed } = standing;
+  if (!signed || signed.key === manifest.key || !isStanding(standing, manifest)) return false;
+  return !pinned.includes(signed.key) || Date.parse(manifest.issuedAt) >= Date.parse(signed.issuedAt);
 }
 
 const DENIED: Decision = { verdict: 'denied', because: 'not-allowed', by: null };

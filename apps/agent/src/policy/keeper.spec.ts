@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MAX_BUNDLE_BYTES, type PolicyManifest } from '@keyfleet/contracts';
 import { newNkeySeed, nkeySigner } from '@keyfleet/crypto';
@@ -274,6 +274,67 @@ describe('a policy whose files are damaged', () => {
     const manifest = authority.manifest(anew, first, { version: 1 });
     expect(await keeper().apply(manifest, first.bytes, anew)).toBe(true);
     expect(await mayRead()).toBe('auth.forbidden');
+  });
+});
+
+describe('a control plane whose command key is replaced', () => {
+  const successor = new PolicyAuthority();
+  const onDisk = () => JSON.parse(readFileSync(join(folder(), 'manifest.json'), 'utf8')) as PolicyManifest;
+  const both = (): PolicyIdentity => ({ ...identity, commandKeys: [successor.key, authority.key] });
+  const anew = (bundle: NamedBundle, over: Signed = {}) =>
+    successor.manifest(identity, bundle, { version: 5, issuedAt: '2026-01-02T00:00:00.000Z', ...over });
+  let bundle: NamedBundle;
+  beforeEach(async () => {
+    bundle = allowing();
+    await apply(bundle, 5);
+  });
+
+  it('repro: signs what is in force anew, and the agent starts with the new key alone', async () => {
+    const manifest = anew(bundle);
+    expect(keeper().consider(manifest, both())).toBe('known');
+    await keeper().idle();
+    expect(onDisk()).toEqual(manifest);
+    await restart({ ...identity, commandKeys: [successor.key] });
+    expect(keeper().inForce()).toEqual({ version: 5, hash: bundle.hash });
+    expect(await mayRead()).toBe('value');
+    expect(told()).toEqual([['PolicyApplied', { version: 5, hash: bundle.hash }]]);
+  });
+
+  it('is believed by its pinned keys only, and nothing older comes back by the key before', async () => {
+    const before = onDisk();
+    const forged = anew(bundle, { forger: nkeySigner(newNkeySeed()) });
+    for (const [manifest, as] of [[forged, both()] as const, [anew(bundle), identity] as const])
+      expect(keeper().consider(manifest, as)).toBe('refused');
+    await keeper().idle();
+    expect(onDisk()).toEqual(before);
+    keeper().consider(anew(bundle), both());
+    await keeper().idle();
+    expect(keeper().consider(before, both())).toBe('known');
+    await keeper().idle();
+    expect(onDisk()).toEqual(anew(bundle));
+  });
+
+  it('is believed whatever its clock says once the key before is pinned no more', async () => {
+    const early = anew(bundle, { issuedAt: '2025-01-01T00:00:00.000Z' });
+    keeper().consider(early, both());
+    await keeper().idle();
+    expect(onDisk().key).toBe(authority.key);
+    keeper().consider(early, { ...identity, commandKeys: [successor.key] });
+    await keeper().idle();
+    expect(onDisk()).toEqual(early);
+  });
+
+  it('is asked again where the disk would not take it', async () => {
+    const inTheWay = join(folder(), 'manifest.json.part');
+    mkdirSync(inTheWay);
+    expect(keeper().consider(anew(bundle), both())).toBe('known');
+    await keeper().idle();
+    expect(onDisk().key).toBe(authority.key);
+    expect(await mayRead()).toBe('value');
+    rmSync(inTheWay, { recursive: true });
+    keeper().consider(anew(bundle), both());
+    await keeper().idle();
+    expect(onDisk()).toEqual(anew(bundle));
   });
 });
 

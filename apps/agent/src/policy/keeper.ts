@@ -4,7 +4,15 @@ import { type Clock, isKeyfleetError, toTimestamp } from '@keyfleet/kernel';
 import { prepareEvent } from '../audit/prepare.js';
 import type { LinkLogger } from '../link/host.js';
 import { endBypass } from './bypass.js';
-import { decidingBy, type PolicyInForce, type Standing } from './in-force.js';
+import {
+  decidingBy,
+  isSignedAnew,
+  isStanding,
+  NOBODYS,
+  type PolicyInForce,
+  type Standing,
+  standingBy,
+} from './in-force.js';
 import { type Compile, compileBundle, judgeManifest, type PolicyIdentity, readBundle } from './judge.js';
 import { changeRecord, type PolicyChange, type PolicyMemory } from './memory.js';
 import { isRemembered, RefusalLimit, type Refused, withoutVersion } from './refusals.js';
@@ -32,7 +40,6 @@ export interface PolicyStatus {
   readonly bypassedUntil: string | null;
 }
 
-const NOBODYS: Standing = { agentId: null, version: 0, hash: null, compiled: null, verified: true };
 const SILENT = { info: () => {}, warn: () => {}, error: () => {} };
 
 /**
@@ -66,8 +73,8 @@ export class PolicyKeeper {
     const kept = verifyKept({ files: memory.files, state: this.#state, identity, compile });
     if (!kept) return;
     if (kept.refused) {
-      const { version, hash } = this.#state;
-      this.#stand({ agentId: this.#state.agentId, version, hash, compiled: null, verified: false });
+      const { agentId, version, hash } = this.#state;
+      this.#stand({ agentId, version, hash, compiled: null, verified: false, signed: null });
       this.#logger.error(
         { code: kept.refused.code, version },
         'The policy on disk is not what was applied here; everything is denied until a good one is fetched.',
@@ -75,8 +82,8 @@ export class PolicyKeeper {
       if (kept.refused.hash !== null) this.#tellRefusal({ ...kept.refused, hash: kept.refused.hash });
       return;
     }
-    const { agentId, version, hash } = kept.manifest;
-    this.#stand({ agentId, version, hash, compiled: kept.compiled, verified: true });
+    const { agentId, version } = kept.manifest;
+    this.#stand(standingBy(kept.manifest, kept.compiled));
     this.#untold = this.#state.version !== version || this.#state.agentId !== agentId;
     await this.tick();
   }
@@ -113,12 +120,32 @@ export class PolicyKeeper {
   consider(manifest: PolicyManifest, identity: PolicyIdentity): ManifestVerdict {
     const code = judgeManifest(manifest, identity);
     if (code) return this.#refused({ ...manifest, code });
-    const { version, hash, verified } = this.#standing;
     const floor = this.#floor(identity.agentId);
-    if (manifest.version < floor.version) return this.#refused({ ...manifest, code: 'older' });
-    if (manifest.version > floor.version) return this.#known(manifest) ? 'refused' : 'wanted';
-    if (manifest.hash !== floor.hash) return this.#refused({ ...manifest, code: 'older' });
-    return verified && version === manifest.version && hash === manifest.hash ? 'known' : 'wanted';
+    const isOlder = manifest.version < floor.version;
+    const isOther = manifest.version === floor.version && manifest.hash !== floor.hash;
+    if (isOlder || isOther) return this.#refused({ ...manifest, code: 'older' });
+    if (isStanding(this.#standing, manifest)) {
+      this.#keepSigned(manifest, identity);
+      return 'known';
+    }
+    return manifest.version > floor.version && this.#known(manifest) ? 'refused' : 'wanted';
+  }
+
+  /**
+   * Nothing changes but who vouches for it: once the key before is pinned no more, a restart must find on disk what
+   * still counts. A disk that refuses is no harm yet; the next answer is kept then.
+   */
+  #keepSigned(manifest: PolicyManifest, { commandKeys }: PolicyIdentity): void {
+    const isDue = () => isSignedAnew(this.#standing, manifest, commandKeys);
+    if (!isDue()) return;
+    const kept = this.#inTurn(async () => {
+      const bundle = isDue() ? this.bundle(manifest.hash) : undefined;
+      if (!bundle) return;
+      this.#options.memory.files.keep(manifest, bundle);
+      this.#standing = { ...this.#standing, signed: manifest };
+      this.#logger.info({ version: manifest.version }, 'The policy in force is vouched for by another key.');
+    });
+    kept.catch(() => undefined);
   }
 
   /** The bundle of what lies on disk, where it is this one. */
@@ -139,8 +166,8 @@ export class PolicyKeeper {
         return false;
       }
       memory.files.keep(manifest, bundle);
-      const { agentId, version, hash } = manifest;
-      this.#stand({ agentId, version, hash, compiled: read.compiled, verified: true });
+      const { version, hash } = manifest;
+      this.#stand(standingBy(manifest, read.compiled));
       this.#untold = true;
       this.#logger.info({ version, hash }, 'Another policy is in force.');
       await this.#tell();
