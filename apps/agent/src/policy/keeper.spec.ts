@@ -5,9 +5,9 @@ import { newNkeySeed, nkeySigner } from '@keyfleet/crypto';
 import { newId } from '@keyfleet/platform';
 import type { VaultOptions } from '../vault/create.js';
 import { caller, VaultFixture } from '../vault/fixture.contract.js';
-import type { PolicyIdentity } from './judge.js';
-import type { PolicyKeeper } from './keeper.js';
-import { PolicyFolder } from './memory.js';
+import { compileBundle, type PolicyIdentity } from './judge.js';
+import { PolicyKeeper, type PolicyKeeperOptions } from './keeper.js';
+import { PolicyFolder, recordIn } from './memory.js';
 import {
   bundleOf,
   type NamedBundle,
@@ -274,6 +274,65 @@ describe('a policy whose files are damaged', () => {
     const manifest = authority.manifest(anew, first, { version: 1 });
     expect(await keeper().apply(manifest, first.bytes, anew)).toBe(true);
     expect(await mayRead()).toBe('auth.forbidden');
+  });
+});
+
+describe('a bundle that an agent can make nothing of', () => {
+  const conditional = () => bundleOf(identity.orgId, statement({ condition: "'payments' in groups" }));
+
+  /** Another process on the same disk; an older one knows no such condition. */
+  async function processOf(age: 'older' | 'newer'): Promise<PolicyKeeper> {
+    const compile: PolicyKeeperOptions['compile'] = (bytes, manifest) => {
+      if (age === 'older' && bytes.toString().includes('groups')) throw new Error('unknown name');
+      return compileBundle(bytes, manifest);
+    };
+    const next = new PolicyKeeper({
+      memory: { ...recordIn(fixture.agent.parts.storage), files: new PolicyFolder(fixture.directory) },
+      ...{ clock: fixture.clock, agentId: () => identity.agentId, compile },
+    });
+    await next.open(identity);
+    return next;
+  }
+
+  it('repro: is tried again by an agent that was updated, and applied by one that can read it now', async () => {
+    const good = allowing();
+    await apply(good, 5);
+    const bundle = conditional();
+    const manifest = signed(bundle, { version: 6 });
+    const refused: unknown[][] = [];
+    for (let start = 1; start <= 2; start += 1) {
+      const older = await processOf('older');
+      // Once for each process; what was told before is not told again.
+      expect(older.consider(manifest, identity)).toBe('wanted');
+      expect(await older.apply(manifest, bundle.bytes, identity)).toBe(false);
+      await older.idle();
+      refused.push([older.consider(manifest, identity), older.inForce()?.hash]);
+    }
+    expect(refused).toEqual(Array.from({ length: 2 }, () => ['refused', good.hash]));
+    const rejected = ['PolicyRejected', { version: 6, hash: bundle.hash, code: 'invalid' }];
+    expect(told().slice(1)).toEqual([rejected]);
+    const updated = await processOf('newer');
+    expect(updated.consider(manifest, identity)).toBe('wanted');
+    expect(await updated.apply(manifest, bundle.bytes, identity)).toBe(true);
+    expect(updated.inForce()).toEqual({ version: 6, hash: bundle.hash });
+    expect(told().slice(1)).toEqual([rejected, ['PolicyApplied', { version: 6, hash: bundle.hash }]]);
+  });
+
+  it('is told all the same where the disk, or the hour, had no room for it', async () => {
+    await apply(allowing(), 5);
+    for (let version = 100; version < 120; version += 1)
+      keeper().consider(signed(allowing(), { version, after: { version: version + 1 } }), identity);
+    await keeper().idle();
+    const bundle = named(Buffer.from('{'));
+    const manifest = signed(bundle, { version: 6 });
+    expect(await keeper().apply(manifest, bundle.bytes, identity)).toBe(false);
+    await keeper().idle();
+    const invalid = () => told().filter(([, data]) => data['code'] === 'invalid');
+    expect(invalid()).toEqual([]);
+    fixture.clock.advance(3_600_000);
+    for (let times = 0; times < 2; times += 1) expect(keeper().consider(manifest, identity)).toBe('refused');
+    await keeper().idle();
+    expect(invalid()).toHaveLength(1);
   });
 });
 

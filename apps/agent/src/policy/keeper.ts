@@ -15,7 +15,7 @@ import {
 } from './in-force.js';
 import { type Compile, compileBundle, judgeManifest, type PolicyIdentity, readBundle } from './judge.js';
 import { changeRecord, type PolicyChange, type PolicyMemory } from './memory.js';
-import { isRemembered, RefusalLimit, type Refused, withoutVersion } from './refusals.js';
+import { isRemembered, RefusalLimit, type Refused, Unreadable, withoutVersion } from './refusals.js';
 import { verifyKept } from './restore.js';
 import { isBypassed, NO_POLICY, type PolicyState } from './state.js';
 
@@ -51,6 +51,7 @@ export class PolicyKeeper {
   readonly #logger: Pick<LinkLogger, 'info' | 'warn' | 'error'>;
   readonly #listeners = new Set<() => void>();
   readonly #refusals = new RefusalLimit();
+  readonly #unreadable = new Unreadable();
   #standing: Standing = NOBODYS;
   #inForce: PolicyInForce | null = null;
   #state: PolicyState = NO_POLICY;
@@ -128,7 +129,7 @@ export class PolicyKeeper {
       this.#keepSigned(manifest, identity);
       return 'known';
     }
-    return manifest.version > floor.version && this.#known(manifest) ? 'refused' : 'wanted';
+    return this.#unreadable.has(manifest) ? this.#refused({ ...manifest, code: 'invalid' }) : 'wanted';
   }
 
   /**
@@ -162,6 +163,7 @@ export class PolicyKeeper {
       const { memory, compile = compileBundle } = this.#options;
       const read = readBundle(bundle, manifest, compile);
       if (read.refusal) {
+        if (read.refusal === 'invalid') this.#unreadable.add(manifest);
         this.#refused({ ...manifest, code: read.refusal });
         return false;
       }
@@ -226,11 +228,6 @@ export class PolicyKeeper {
   #floor(agentId: string): { version: number; hash: string | null } {
     const known = [this.#standing, this.#state].filter((one) => one.agentId === agentId);
     return known.reduce((highest, one) => (one.version > highest.version ? one : highest), NOBODYS);
-  }
-
-  /** A bundle is named by its content: one that was nonsense stays nonsense. */
-  #known({ version, hash }: PolicyManifest): boolean {
-    return isRemembered(this.#state.refused, { version, hash, code: 'invalid' });
   }
 
   #refused(refused: Refused): 'refused' {

@@ -27,8 +27,30 @@ export class RefusalLimit {
   }
 }
 
-function textOf({ version, hash, code }: Refused): string {
-  return `${version} ${hash} ${code}`;
+/**
+ * Bundles this process could make nothing of: named by their content, they stay that. Another process may be of a newer
+ * version that reads more, so it tries each once again, whatever was refused before it.
+ */
+export class Unreadable {
+  readonly #names = new Set<string>();
+
+  add(manifest: Pick<PolicyManifest, 'version' | 'hash'>): void {
+    const [oldest] = this.#names;
+    if (this.#names.size >= MAX_REFUSALS && oldest !== undefined) this.#names.delete(oldest);
+    this.#names.add(nameOf(manifest));
+  }
+
+  has(manifest: Pick<PolicyManifest, 'version' | 'hash'>): boolean {
+    return this.#names.has(nameOf(manifest));
+  }
+}
+
+function nameOf({ version, hash }: Pick<PolicyManifest, 'version' | 'hash'>): string {
+  return `${version} ${hash}`;
+}
+
+function textOf({ code, ...manifest }: Refused): string {
+  return `${nameOf(manifest)} ${code}`;
 }
 
 /** Of other versions: one that is in force now is no longer refused. */

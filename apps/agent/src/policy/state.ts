@@ -27,6 +27,7 @@ export const policyState = z.strictObject({
   /** The highest that was in force; 0 before the first. */
   version: z.int().min(0),
   hash: sha256.nullable(),
+  /** Only so that none is told twice: what is refused is decided by whoever can read it. */
   refused: z.array(z.string()),
   bypass: bypass.nullable(),
 });
