@@ -27,8 +27,6 @@ export interface TrailOptions {
   readonly guard: NameGuard;
   readonly health: Health;
   readonly clock: Pick<Clock, 'now'>;
-  /** Of the policy in force; null without one. */
-  readonly policyVersion?: () => number | null;
   /** Lines kept in memory at most while the disk refuses. */
   readonly maxHeld?: number;
 }
@@ -156,11 +154,10 @@ export class Trail {
     return tell ? { ...change, events: this.#tell(tell, at) } : change;
   }
 
-  /** Whoever was refused before a policy was asked was so under the one in force. */
+  /** Whoever was refused before a policy was asked was so under none: what strangers try is not held against it. */
   #classOf(operation: Operation, { outcome, policyVersion }: Result, minute: string): UsageClass {
-    const version = policyVersion ?? operation.policyVersion;
-    const known = version === undefined ? (this.#options.policyVersion?.() ?? null) : version;
-    return this.#classes.of({ ...operation, policyVersion: known }, outcome, minute);
+    const decidedBy = policyVersion ?? operation.policyVersion ?? null;
+    return this.#classes.of({ ...operation, policyVersion: decidedBy }, outcome, minute);
   }
 
   #tell(tell: (names: GuardedNames, at: string) => PreparedEvent[], at: string): PreparedEvent[] {

@@ -61,8 +61,7 @@ export function createVault(options: VaultOptions): AgentVault {
     auditSeq: () => newestLine(storage),
     ...(options.logger && { logger: options.logger }),
   });
-  const policyVersion = () => policies.current()?.version ?? null;
-  const trail = new Trail({ storage, guard, health, clock, policyVersion });
+  const trail = new Trail({ storage, guard, health, clock });
   database.onRefusal(() => trail.degraded());
   const parts: VaultParts = { storage, trail, guard, health, clock, keys: new VaultKeys(), policies };
   const rotation = new KeyRotation(parts, options.onFailure);

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { type Caller, isAllowed, SELF } from '../access/caller.js';
 import { bundleOf, PolicyAuthority, statement } from '../policy/testing/policies.js';
 import { authorise } from './authorise.js';
-import { caller, VaultFixture } from './fixture.contract.js';
+import { caller, stranger, VaultFixture } from './fixture.contract.js';
 import { linesAllowed } from './lines-allowed.js';
 
 const authority = new PolicyAuthority();
@@ -83,8 +83,30 @@ describe('a vault with a policy', () => {
     const rows = (await usage()).map((row) => [row['action'], row['outcome'], row['policyVersion']]);
     expect(rows).toContainEqual(['create', 'allowed', null]);
     expect(rows).toContainEqual(['read', 'denied', 1]);
+    expect(rows).toContainEqual(['read', 'denied', null]);
     expect(rows).toContainEqual(['metadata', 'allowed', 1]);
-    expect(rows).toHaveLength(3);
+    expect(rows).toHaveLength(4);
+  });
+
+  it('repro: counts what it was never asked about under no policy, so that nobody can blame it for his own tries', async () => {
+    await fixture.put('team/db', 'v');
+    await hold(everything);
+    const keyless = caller({ grants: [{ prefix: 'other', actions: ['*'] }] });
+    for (const who of [stranger, { ...stranger, credential: 'missing' as const }, keyless]) {
+      expect(await codeOf(fixture.vault.value(who, 'team/db'))).toMatch(/^auth\./);
+      expect(await codeOf(fixture.put('team/db', 'x', { caller: who }))).toMatch(/^auth\./);
+      expect(await codeOf(fixture.vault.list({ ...who, grants: [] }, { prefix: '', limit: 1 }))).toMatch(
+        /^auth\./,
+      );
+    }
+    await fixture.vault.value(caller(), 'team/db');
+    const rows = await usage();
+    const denied = rows.filter(({ outcome }) => outcome === 'denied');
+    expect(denied.length).toBeGreaterThan(4);
+    expect(denied.map(({ policyVersion }) => policyVersion)).toEqual(denied.map(() => null));
+    expect(rows).toContainEqual(
+      expect.objectContaining({ action: 'read', outcome: 'allowed', policyVersion: 1 }),
+    );
   });
 
   it.each<[string, string, Partial<Caller>, Partial<Caller>]>([
