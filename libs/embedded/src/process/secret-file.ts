@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /** The file's content; the first call writes a new random one (256 bits, URL-safe), readable by the owner only. */
@@ -14,6 +14,12 @@ export function secretFile(path: string): string {
 export function writePrivate(path: string, content: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const part = `${path}.${process.pid}.part`;
-  writeFileSync(part, content, { mode: 0o600 });
-  renameSync(part, path);
+  try {
+    writeFileSync(part, content, { mode: 0o600 });
+    renameSync(part, path);
+  } catch (error) {
+    // Half a key is a key in the wrong place.
+    rmSync(part, { force: true });
+    throw error;
+  }
 }
