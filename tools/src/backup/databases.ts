@@ -1,6 +1,6 @@
 import { createDatabase, dropDatabase, urlOfDatabase } from '@keyfleet/embedded';
 import { closeSql, createSql, errorCode, type Sql, transaction } from '@keyfleet/postgres';
-import { BackupFailure } from './failure.js';
+import { BackupFailure, isBackupFailure } from './failure.js';
 
 /** Database names beside the one in use. */
 export const restoringName = (database: string): string => `${database}_restoring`;
@@ -8,6 +8,7 @@ const previousName = (database: string, stamp: string): string => `${database}_b
 
 /** `object_in_use`: nobody may be connected to a database that gets another name. */
 const IN_USE = '55006';
+const SWITCH_BACK_ATTEMPTS = 5;
 
 /** Makes, renames and drops databases as the superuser; it reads no row of any of them. */
 export class Databases {
@@ -65,12 +66,29 @@ export class Databases {
     return there ? previous : undefined;
   }
 
-  /** The old one again, after the new one did not answer. */
+  /** The old one again. Whoever came to the new one meanwhile is cut off: nothing of it is to stay. */
   async switchBack(previous: string | undefined): Promise<void> {
-    await this.#renamed([
-      [this.#database, restoringName(this.#database)],
-      ...(previous ? [[previous, this.#database] as const] : []),
-    ]);
+    for (let left = SWITCH_BACK_ATTEMPTS; ; ) {
+      await this.#cutOff();
+      try {
+        return await this.#renamed([
+          [this.#database, restoringName(this.#database)],
+          ...(previous ? [[previous, this.#database] as const] : []),
+        ]);
+      } catch (error) {
+        // A client that comes again at once may be there again; the server waits some seconds for it to go.
+        left -= 1;
+        if (left === 0 || !isBackupFailure(error)) throw error;
+      }
+    }
+  }
+
+  async #cutOff(): Promise<void> {
+    await this.#asAdmin(
+      (sql) => sql`
+        select pg_terminate_backend(pid) from pg_stat_activity
+        where datname = ${this.#database} and pid <> pg_backend_pid()`,
+    );
   }
 
   async previous(): Promise<string[]> {

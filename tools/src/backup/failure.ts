@@ -35,6 +35,14 @@ export const FAILURES = {
   ],
   'restore.check-failed': [5, 'The installation is as it was. Take another backup, and report this one.'],
   'restore.migration-failed': [5, 'The installation is as it was. The end of the log says why.'],
+  'restore.not-written': [
+    5,
+    'The installation is as it was. Make room, and see to it that its folders may be written and nothing is in the way.',
+  ],
+  'restore.not-undone': [
+    6,
+    'Start nothing. The database as it was has _before_ in its name, the keys as they were lie in folders and files with before in theirs: give both their names back, or restore again.',
+  ],
 } as const;
 
 export type FailureCode = keyof typeof FAILURES;

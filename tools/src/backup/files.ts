@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { writePrivate } from '@keyfleet/embedded';
+import { existsSync, readFileSync } from 'node:fs';
+import { BackupFailure } from './failure.js';
+import { FileChanges } from './file-changes.js';
 import type { Place } from './place.js';
 
 export interface FilePlan {
@@ -29,21 +29,41 @@ export function planFiles(place: Place, names: readonly string[], foreign: boole
   };
 }
 
-/** The installation's file last: by it a half-written authority is known to be one. */
+/**
+ * Writes what the plan names; all of it, or everything is as it was: `restore.not-written`. What is outside of the
+ * authority comes first and the installation's file last. So where it was killed between two of them, either the keys
+ * are still those of the other installation or only files of the authority are missing, and the same restore done again
+ * brings it to its end.
+ */
 export function writeFiles(
   place: Place,
   files: ReadonlyMap<string, Buffer>,
   { plan, stamp }: { readonly plan: FilePlan; readonly stamp: string },
 ): void {
-  if (plan.replaced && existsSync(place.authority))
-    renameSync(place.authority, `${place.authority}-before-${stamp}`);
-  const last = 'authority/installation.json';
-  for (const name of [...plan.missing].sort((a, b) => Number(a === last) - Number(b === last))) {
+  const changes = new FileChanges();
+  const write = (name: string): void => {
     const content = files.get(name);
-    if (!content) continue;
+    if (!content) return;
     const path = place.path(name);
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    if (plan.replaced && existsSync(path)) renameSync(path, `${path}.before-${stamp}`);
-    writePrivate(path, content.toString('utf8'));
+    if (plan.replaced) changes.moveAside(path, `${path}.before-${stamp}`);
+    changes.write(path, content);
+  };
+  const names = [...plan.missing].sort((a, b) => rank(a) - rank(b));
+  const outside = names.filter((name) => rank(name) === 0);
+  try {
+    outside.forEach(write);
+    if (plan.replaced) changes.moveAside(place.authority, `${place.authority}-before-${stamp}`);
+    names.slice(outside.length).forEach(write);
+  } catch (cause) {
+    changes.undo();
+    const { code = 'unknown' } = cause as NodeJS.ErrnoException;
+    throw new BackupFailure('restore.not-written', `The key files could not be written (${code}).`, {
+      cause,
+    });
   }
+}
+
+function rank(name: string): number {
+  if (name === 'authority/installation.json') return 2;
+  return name.startsWith('authority/') ? 1 : 0;
 }

@@ -31,7 +31,7 @@ npm run keyfleet -- restore --declare TIME
 
 Keyfleet may run while a backup is taken; it is to be stopped while one is restored. Agents may stay as they are.
 See docs/guide/backup.md. Exit codes: 0 done, 1 wrong use, 2 nothing to back up, 3 the file is not usable,
-4 refused, 5 failed with nothing changed.`;
+4 refused, 5 failed with nothing changed, 6 failed and to be put back by hand.`;
 
 const OPTIONS = {
   output: { type: 'string' },

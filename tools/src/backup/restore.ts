@@ -162,7 +162,11 @@ async function change(
     await store.headPosition().finally(() => store.close());
     writeFiles(place, content, { plan, stamp });
   } catch (error) {
-    await databases.switchBack(previous);
+    await databases.switchBack(previous).catch((cause: unknown) => {
+      throw new BackupFailure('restore.not-undone', `The database as it was is ${previous ?? 'none'}.`, {
+        cause,
+      });
+    });
     throw error;
   }
   return previous;
