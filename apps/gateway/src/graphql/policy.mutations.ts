@@ -182,16 +182,21 @@ export class PolicyMutations {
   controlRollout(
     @Args('org') _org: string,
     @Args('id', { type: () => ID }) id: string,
-    @Args('action', { description: '`pause`, `resume`, `advance` or `halt`.' }) action: string,
+    @Args('action', {
+      description: '`pause`, `resume`, `advance` or `halt`. To advance the last wave completes the rollout.',
+    })
+    action: string,
+    @Args('wave', {
+      type: () => Int,
+      nullable: true,
+      description: 'The wave that was seen, from 0: refused where the rollout is in another one by now.',
+    })
+    wave: number | null | undefined,
     @CurrentActor() actor: Actor,
     @CurrentOrg() org: OrgAccess,
     @Context() context: GraphQLContext,
   ) {
-    return change(
-      this.#commands,
-      messages.controlRollout,
-      { policyId: id, action },
-      { id, actor, org, context },
-    );
+    const data = { policyId: id, action, ...(typeof wave === 'number' && { wave }) };
+    return change(this.#commands, messages.controlRollout, data, { id, actor, org, context });
   }
 }

@@ -97,7 +97,7 @@ export class PolicyRolloutController {
   @HttpCode(204)
   @Requires('policies:publish')
   @ApiOperation({
-    summary: 'Pause, resume, advance or halt the rollout of a policy',
+    summary: 'Pause, resume, advance or halt the rollout of a policy; advancing the last wave completes it',
     operationId: 'controlPolicyRollout',
   })
   @ApiNoContentResponse()

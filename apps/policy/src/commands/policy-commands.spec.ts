@@ -73,6 +73,26 @@ describe('commands of policies over the broker', () => {
     ]);
   });
 
+  it('repro: let a person complete a rollout that waits for an agent which cannot answer, and publish again', async () => {
+    const owner = await stage.member(ALL);
+    const reviewer = await stage.member(WRITE, owner.orgId);
+    const policyId = await published(owner, reviewer, 'Waits');
+    await owner.ask(draftPolicy, { policyId, ...draftOf('Waits', 'b/**') });
+    await reviewer.ask(reviewPolicy, { policyId, hash: await hashOf(policyId), verdict: 'approved' });
+    const publish = () => owner.ask(publishPolicy, { policyId });
+    await expect(publish()).rejects.toMatchObject({ code: 'policy.rollout-running' });
+    const advance = { policyId, action: 'advance' } as const;
+    await expect(reviewer.ask(controlRollout, advance)).rejects.toMatchObject({ code: 'auth.forbidden' });
+    await owner.ask(controlRollout, advance);
+    expect((await factsOf(policyId)).at(-1)).toMatchObject({
+      type: 'RolloutCompleted',
+      data: { policyId, version: 1 },
+      metadata: { actor: owner.userId },
+    });
+    await expect(owner.ask(controlRollout, advance)).rejects.toMatchObject({ code: 'resource.conflict' });
+    await expect(publish()).resolves.toMatchObject({ data: { version: 2 } });
+  });
+
   it('make a policy once per Idempotency-Key, and change it at the revision that was read only', async () => {
     const owner = await stage.member(ALL);
     const key = { commandId: newId('cmd'), bodyHash: 'a'.repeat(64) };

@@ -99,6 +99,7 @@ export const RolloutHalted = defineEvent(
     agents: open(z.int().min(0)),
   }),
 );
+/** `agents` are to have it; 0 where somebody completed it: nobody was counted. */
 export const RolloutCompleted = defineEvent(
   'RolloutCompleted',
   1,

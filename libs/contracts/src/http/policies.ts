@@ -47,7 +47,14 @@ export const publishPolicyRequest = z
   .meta({ id: 'PublishPolicy' });
 export const assignPolicyRequest = z.strictObject({ target: policyTarget }).meta({ id: 'AssignPolicy' });
 export const controlRolloutRequest = z
-  .strictObject({ action: z.enum(['pause', 'resume', 'advance', 'halt']) })
+  .strictObject({
+    action: z.enum(['pause', 'resume', 'advance', 'halt']),
+    wave: z
+      .int()
+      .min(0)
+      .optional()
+      .describe('The wave that was seen, from 0: refused where the rollout is in another one by now.'),
+  })
   .meta({ id: 'ControlRollout' });
 
 export const policyRef = z

@@ -60,10 +60,12 @@ export interface UnassignPolicy {
   readonly assignmentId: string;
 }
 
-/** As somebody asked for it; refused where the rollout is not in a state for it. */
+/** As somebody asked for it; refused where the rollout is not in a state for it. To advance the last wave completes. */
 export interface ControlRollout {
   readonly type: 'ControlRollout';
   readonly action: 'pause' | 'resume' | 'advance' | 'halt';
+  /** The wave that was seen; whichever it is where this is absent. */
+  readonly wave?: number | undefined;
 }
 
 /** By the service, which says what it looked at: nothing where the rollout has moved on or waits. */

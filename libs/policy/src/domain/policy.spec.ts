@@ -274,9 +274,6 @@ describe('a rollout under control', () => {
     given(...rollingOut)
       .when(ask('advance'))
       .then(at(1));
-    given(...rollingOut, at(1), at(2))
-      .when(ask('advance'))
-      .thenRefused('resource.conflict');
     given(...rollingOut, paused)
       .when(ask('advance'))
       .thenRefused('resource.conflict');
@@ -286,6 +283,34 @@ describe('a rollout under control', () => {
     given(...rollingOut, paused)
       .when(ask('halt'))
       .then(halted);
+  });
+
+  it('repro: is completed by a person who goes on from its last wave, whoever has not answered', () => {
+    const uncounted = fact('RolloutCompleted', { version: 2, agents: 0 });
+    given(...rollingOut, at(1), at(2))
+      .when(ask('advance'))
+      .then(uncounted);
+    given(...first.slice(0, -1))
+      .when(ask('advance'))
+      .then(fact('RolloutCompleted', { version: 1, agents: 0 }));
+    for (const facts of [[paused], [uncounted], [halted]])
+      given(...rollingOut, at(1), at(2), ...facts)
+        .when(ask('advance'))
+        .thenRefused('resource.conflict');
+  });
+
+  it('goes on from the wave that was seen only, where that is said', () => {
+    const from = (wave: number) => ({ ...ask('advance'), wave });
+    given(...rollingOut, at(1))
+      .when(from(1))
+      .then(at(2));
+    given(...rollingOut, at(1), at(2))
+      .when(from(1))
+      .thenRefused('resource.conflict');
+    given(...rollingOut, at(1), at(2))
+      .when(from(2))
+      .then(fact('RolloutCompleted', { version: 2, agents: 0 }));
+    given(drafted).when(from(0)).thenRefused('resource.conflict');
   });
 
   it('is not moved once it has ended, or where there is none', () => {

@@ -3,25 +3,37 @@ import type { AdvanceRollout, CompleteRollout, ControlRollout, HaltRollout } fro
 import { isRolling, type LivePolicy, type PolicyFact, type Rollout } from './policy.js';
 
 /** Nobody counted: somebody asked for it. */
-const REQUESTED = { reason: 'requested', rejected: 0, denied: 0, agents: 0 } as const;
+const UNCOUNTED = { rejected: 0, denied: 0, agents: 0 } as const;
+const REQUESTED = { reason: 'requested', ...UNCOUNTED } as const;
 
 type Figures = Pick<HaltRollout, 'rejected' | 'denied' | 'agents'> & {
   readonly reason: HaltRollout['reason'] | 'requested';
 };
 
-export function control({ action }: ControlRollout, state: LivePolicy): readonly PolicyFact[] {
+export function control({ action, wave }: ControlRollout, state: LivePolicy): readonly PolicyFact[] {
+  // Who asks for the next wave while the last one begins must not complete the rollout unseen.
+  if (wave !== undefined && state.rollout && state.rollout.wave !== wave)
+    throw new KeyfleetError('resource.conflict', { detail: 'The rollout is in another wave by now.' });
   switch (action) {
     case 'pause':
       return moved(state, 'RolloutPaused', 'running', 'paused');
     case 'resume':
       return moved(state, 'RolloutResumed', 'paused', 'running');
     case 'advance':
-      return [next(state, ofState(state, 'running'))];
+      return [onward(state, ofState(state, 'running'))];
     case 'halt':
       return [halted(state, ofState(state, 'running', 'paused'), REQUESTED)];
     default:
       return action satisfies never;
   }
+}
+
+/**
+ * To the next wave, or out of the last one: who cannot answer, such as an agent with a full disk, does not hold the
+ * policy for ever. What lacks the version is told by what agents report, rollout or not.
+ */
+function onward(state: LivePolicy, rollout: Rollout): PolicyFact {
+  return isLast(rollout) ? completed(state, rollout, UNCOUNTED.agents) : next(state, rollout);
 }
 
 /** From one state to another; nothing where it is there already. */
@@ -51,7 +63,7 @@ export function complete({ version, agents }: CompleteRollout, state: LivePolicy
   const rollout = current(state, version);
   if (rollout?.state !== 'running') return [];
   if (!isLast(rollout)) throw new KeyfleetError('resource.conflict', { detail: 'There are waves to come.' });
-  return [{ type: 'RolloutCompleted', v: 1, data: { policyId: state.policyId, version, agents } }];
+  return [completed(state, rollout, agents)];
 }
 
 export function halt(
@@ -80,6 +92,10 @@ function next({ policyId }: LivePolicy, rollout: Rollout): PolicyFact {
     throw new KeyfleetError('resource.conflict', { detail: 'The last wave is under way.' });
   const { version, wave } = rollout;
   return { type: 'RolloutAdvanced', v: 1, data: { policyId, version, wave: wave + 1 } };
+}
+
+function completed({ policyId }: LivePolicy, { version }: Rollout, agents: number): PolicyFact {
+  return { type: 'RolloutCompleted', v: 1, data: { policyId, version, agents } };
 }
 
 function halted({ policyId }: LivePolicy, rollout: Rollout, figures: Figures): PolicyFact {

@@ -99,9 +99,15 @@ function Overview({ rollout }: { readonly rollout: RolloutView }) {
 type Action = 'pause' | 'resume' | 'advance' | 'halt';
 
 function Controls({ org, policy, rollout }: RolloutProps & { readonly rollout: RolloutView }) {
-  const control = usePolicyWrite<Action>(org, (action) => ['POST', `/${policy.id}/rollout`, { action }]);
+  const control = usePolicyWrite<Action>(org, (action) => [
+    'POST',
+    `/${policy.id}/rollout`,
+    action === 'advance' ? { action, wave: rollout.wave } : { action },
+  ]);
   const { state, wave, plan } = rollout;
   if (state !== 'running' && state !== 'paused') return null;
+  const running = state === 'running';
+  const isLast = wave >= plan.waves.length - 1;
   const button = (action: Action, label: string, color?: string) => (
     <Button
       variant={color ? 'light' : 'default'}
@@ -115,8 +121,9 @@ function Controls({ org, policy, rollout }: RolloutProps & { readonly rollout: R
   return (
     <>
       <Group>
-        {state === 'running' ? button('pause', 'Pause') : button('resume', 'Resume')}
-        {wave < plan.waves.length - 1 && button('advance', 'Next wave now')}
+        {running ? button('pause', 'Pause') : button('resume', 'Resume')}
+        {!isLast && button('advance', 'Next wave now')}
+        {isLast && running && button('advance', 'Complete without those missing')}
         {button('halt', 'Halt and put everybody back', 'red')}
       </Group>
       {control.isError && <Failure error={control.error} title="The rollout did not change" />}

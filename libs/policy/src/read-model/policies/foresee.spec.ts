@@ -18,7 +18,9 @@ const CHANGES: readonly PolicyChange[] = [
   ...['a', 'b'].map((assignmentId) => ({ type: 'AssignPolicy', assignmentId, target }) as const),
   ...['a', 'b'].map((assignmentId) => ({ type: 'UnassignPolicy', assignmentId }) as const),
   { type: 'RetirePolicy' },
-  ...(['pause', 'resume', 'halt'] as const).map((action) => ({ type: 'ControlRollout', action }) as const),
+  ...(['pause', 'resume', 'advance', 'halt'] as const).map(
+    (action) => ({ type: 'ControlRollout', action }) as const,
+  ),
 ];
 const draft = { type: 'DraftPolicy', policyId, name: 'A', document, hash, existing: false } as const;
 const reviewed: PolicyCommand = {
