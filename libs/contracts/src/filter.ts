@@ -29,7 +29,7 @@ const MAX_COMPARISONS = 50;
 const MAX_DEPTH = 10;
 
 const TOKEN =
-  /\s*(?:([()])|(<=|>=|!=|=|<|>|:)|"((?:[^"\\\p{Cc}]|\\["\\])*)"|([A-Za-z0-9_][A-Za-z0-9._+/\-]*|\*))\s*/uy;
+  /\s*(?:([()])|(<=|>=|!=|=|<|>|:)|"((?:[^"\\\p{Cc}\p{Cs}]|\\["\\])*)"|([A-Za-z0-9_][A-Za-z0-9._+/\-]*|\*))\s*/uy;
 const FIELD = /^[a-z][A-Za-z0-9]*(?:\.[a-z][A-Za-z0-9._-]*)?$/;
 
 interface Token {

@@ -18,3 +18,4 @@ export * from './permissions.js';
 export * from './policy-bundle.js';
 export * from './policy-document.js';
 export * from './policy-rollout.js';
+export * from './text.js';

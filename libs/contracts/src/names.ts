@@ -1,15 +1,19 @@
 import { type IdPrefix, idPattern } from '@keyfleet/kernel';
 import { z } from 'zod';
+import { LINE } from './text.js';
 
 /** Identifier of one kind, in the one grammar. */
 export function id(prefix: IdPrefix): z.ZodString {
   return z.string().regex(idPattern(prefix), `must be an id such as ${prefix}_01932b1e-…`);
 }
 
+/** As many characters as RFC 3339 needs for nanoseconds; databases read no more than some hundred of them. */
+const LONGEST_TIME = '1970-01-01T00:00:00.000000000Z'.length;
 /** RFC 3339 UTC, millisecond to microsecond precision. Databases know no year 0, and none of our times is that old. */
 export const timestamp = z.iso
   .datetime({ precision: undefined })
-  .refine((value) => value >= '1970', 'must be a time since 1970');
+  .refine((value) => value >= '1970', 'must be a time since 1970')
+  .refine((value) => value.length <= LONGEST_TIME, 'must be a time of at most nine digits of a second');
 
 /** SHA-256 in lower-case hex. */
 export const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 in lower-case hex');
@@ -50,12 +54,7 @@ export const network = z
 export const slug = z
   .string()
   .regex(/^[a-z][a-z0-9-]{1,38}[a-z0-9]$/, 'must be 3 to 40 of a-z, 0-9 and dash');
-export const displayName = z
-  .string()
-  .trim()
-  .min(1)
-  .max(120)
-  .regex(/^[^\p{Cc}]+$/u, 'must be one line of text');
+export const displayName = z.string().trim().min(1).max(120).regex(LINE, 'must be one line of text');
 export const agentName = z
   .string()
   .regex(/^[a-z0-9][a-z0-9.-]{0,62}$/, 'must be a host-like name such as site-7.berlin');

@@ -1,12 +1,17 @@
 import { z } from 'zod';
 import { nkeySignature } from './journal.js';
 import { id, nkeyPublic, sha256, timestamp } from './names.js';
-import { policyStatement } from './policy-document.js';
+import { POLICY_LIMITS, policyStatement } from './policy-document.js';
 
 /** A bundle is fetched in pieces of so many bytes. */
 export const BUNDLE_CHUNK_BYTES = 128 * 1024;
 /** Larger ones are neither made nor taken. */
 export const MAX_BUNDLE_BYTES = 8 * 1024 * 1024;
+
+/** As it was signed: what may be written has become less since the first policies were published. */
+const signedStatement = policyStatement.extend({
+  condition: z.string().trim().min(1).max(POLICY_LIMITS.conditionLength).optional(),
+});
 
 /**
  * The united statements of all policies that hold for an agent. Its name is the SHA-256 of its bytes, which are the
@@ -20,7 +25,7 @@ export const policyBundle = z.strictObject({
       z.strictObject({
         policyId: id('pol'),
         version: z.int().min(1),
-        statements: z.array(policyStatement).min(1),
+        statements: z.array(signedStatement).min(1),
       }),
     )
     .max(500),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { SECRET_ACTIONS } from './events/vault.js';
+import { source } from './text.js';
 
 /** What a policy may have: enough for people, and few enough that every list can be read and judged. */
 export const POLICY_LIMITS = {
@@ -65,7 +66,7 @@ export const policyStatement = z.strictObject({
   actions: z.array(z.enum(POLICY_ACTIONS)).min(1).max(POLICY_ACTIONS.length),
   resources: z.array(resourcePattern).min(1).max(POLICY_LIMITS.resources),
   /** CEL over identity, time, network and request; without one it always holds. */
-  condition: z.string().trim().min(1).max(POLICY_LIMITS.conditionLength).optional(),
+  condition: source.trim().min(1).max(POLICY_LIMITS.conditionLength).optional(),
 });
 export type PolicyStatement = z.infer<typeof policyStatement>;
 export type PolicyEffect = z.infer<typeof policyEffect>;

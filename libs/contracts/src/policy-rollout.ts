@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { id } from './names.js';
+import { text } from './text.js';
 
 /** Whom a policy is for. A selector is a filter over labels, such as `labels.env = "prod"`. */
 export const policyTarget = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('organisation') }),
   z.strictObject({ kind: z.literal('group'), groupId: id('grp') }),
-  z.strictObject({ kind: z.literal('selector'), selector: z.string().min(1).max(2_000) }),
+  z.strictObject({ kind: z.literal('selector'), selector: text.min(1).max(2_000) }),
   z.strictObject({ kind: z.literal('agent'), agentId: id('agt') }),
 ]);
 export type PolicyTarget = z.infer<typeof policyTarget>;

@@ -72,6 +72,22 @@ describe('a check of a policy', () => {
     });
   });
 
+  it.each(['\\ud83d', '\\0'])('repro-half-emoji: finds %s in a condition, at its place', async (escaped) => {
+    const { owner } = await twoPeople();
+    const text = `statements:
+  - {id: one, effect: allow, principals: [app:a], actions: [read], resources: [team/**],
+     condition: "principal == '${escaped}'"}
+`;
+    const { data } = await owner.ask(checkPolicy, { content: { text } });
+    const pointer = '/statements/0/condition';
+    expect(data).toMatchObject({ document: null, problems: [{ code: 'schema', pointer, line: 3 }] });
+    await expect(owner.ask(draftPolicy, { name: 'Half', content: { text } })).rejects.toMatchObject({
+      code: 'policy.invalid',
+      details: { errors: [{ pointer, message: expect.stringMatching(/^3:/) }] },
+    });
+    expect(stage.failures).toEqual([]);
+  });
+
   it('finds conflicts with the policies there are, in the place of its own', async () => {
     const people = await twoPeople();
     const deny = statement({ id: 'never', effect: 'deny', principals: ['*'], resources: ['team/secret'] });

@@ -176,6 +176,16 @@ describe('a journal batch', () => {
         { reason: 'schema', pointers: ['/data/path'] },
       ],
       [
+        'a NUL in a name',
+        (entry) => rechained(entry, { data: { ...good.data, path: `a\0${CANARY}` } }),
+        { reason: 'schema', pointers: ['/data/path'] },
+      ],
+      [
+        'a time no database reads',
+        (entry) => rechained(entry, { at: `2026-03-01T10:00:00.${'1'.repeat(200)}Z` }),
+        { reason: 'schema', pointers: ['/at'] },
+      ],
+      [
         'an unknown field in its envelope',
         (entry) => rehashed({ ...entry, ...{ [CANARY]: 1 } }),
         { reason: 'schema', pointers: ['/#10'] },

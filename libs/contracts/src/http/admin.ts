@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { secret } from '../classification.js';
 import { agentName, displayName, id, labels, sha256, slug, timestamp } from '../names.js';
 import { PERMISSIONS } from '../permissions.js';
+import { text } from '../text.js';
 
 export const email = z.string().max(254).pipe(z.email());
 
@@ -103,7 +104,7 @@ export type EnrolmentTokenView = z.infer<typeof enrolmentTokenView>;
 export const defineGroupRequest = z
   .strictObject({
     name: displayName,
-    selector: z.string().min(1).max(2_000),
+    selector: text.min(1).max(2_000),
     offlineAfterSeconds: z.int().min(30).max(240).nullable().optional(),
   })
   .meta({ id: 'DefineGroup' });

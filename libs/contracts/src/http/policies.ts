@@ -3,10 +3,11 @@ import { displayName, id, sha256, timestamp } from '../names.js';
 import { policyDocument } from '../policy-document.js';
 import { policyTarget, rolloutHaltReason, rolloutPlan, rolloutState } from '../policy-rollout.js';
 
+import { line, source, text } from '../text.js';
 /** A policy as text (YAML or JSON) or as the document itself. */
 const written = z.union([
   z.strictObject({ document: policyDocument }),
-  z.strictObject({ text: z.string().min(1).max(1_000_000) }),
+  z.strictObject({ text: source.min(1).max(1_000_000) }),
 ]);
 export const policyContent = written.meta({ id: 'PolicyContent' });
 export type PolicyContent = z.infer<typeof policyContent>;
@@ -24,14 +25,14 @@ export const draftPolicyRequest = z
   })
   .meta({ id: 'DraftPolicy' });
 export const reviewRequest = z
-  .strictObject({ comment: z.string().max(2_000).nullable().default(null) })
+  .strictObject({ comment: text.max(2_000).nullable().default(null) })
   .meta({ id: 'RequestPolicyReview' });
 export const reviewVerdict = z
   .strictObject({
     /** Of the draft that was read: another one needs another look. */
     hash: sha256,
     verdict: z.enum(['approved', 'rejected']),
-    comment: z.string().max(2_000).nullable().default(null),
+    comment: text.max(2_000).nullable().default(null),
   })
   .meta({ id: 'ReviewPolicy' });
 export const publishPolicyRequest = z
@@ -250,10 +251,10 @@ export type PolicyReplay = z.infer<typeof policyReplay>;
 
 export const accessQuestionRequest = z
   .strictObject({
-    principal: z.string().max(128).optional(),
-    groups: z.array(z.string().max(128)).max(32).optional(),
-    action: z.string().max(32).optional(),
-    path: z.string().max(256).optional(),
+    principal: line.max(128).optional(),
+    groups: z.array(line.max(128)).max(32).optional(),
+    action: line.max(32).optional(),
+    path: line.max(256).optional(),
   })
   .meta({ id: 'WhoCan' });
 export const accessAnswer = z

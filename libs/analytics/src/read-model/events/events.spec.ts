@@ -128,6 +128,31 @@ describe('the timeline', () => {
     await expect(list({ filter: 'data = x' })).rejects.toMatchObject({ code: 'filter.invalid' });
   });
 
+  it('repro-half-emoji: shows what was stored with a text that is none, with U+FFFD in its place', async () => {
+    const anything = fc.array(
+      fc.oneof(
+        fc.integer({ min: 0, max: 0xffff }).map((code) => String.fromCharCode(code)),
+        fc.constantFrom('\0', '\u001e', '\\', '\\u0000', '"', '\ud83d', '\ude00'),
+      ),
+      { maxLength: 8 },
+    );
+    await fc.assert(
+      fc.asyncProperty(anything, async (units) => {
+        const comment = units.join('');
+        await world.empty(eventsProjection);
+        await world.happen('policy-a', 'PolicyReviewRequested', {
+          comment,
+          nested: { [comment]: [comment] },
+        });
+        await project();
+        const mended = comment.toWellFormed().replaceAll('\0', '\ufffd');
+        const { items } = await list();
+        expect(items.map(({ data }) => data)).toEqual([{ comment: mended, nested: { [mended]: [mended] } }]);
+      }),
+      { numRuns: 100, examples: [[['ok \ud83d']], [['a', '\0']]] },
+    );
+  });
+
   it('F16: is the same when its events come again, and parts of them late', async () => {
     await aDay();
     const before = await list();

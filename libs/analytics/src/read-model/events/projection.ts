@@ -1,5 +1,6 @@
 import type { RecordedEvent } from '@keyfleet/event-store';
 import { isId } from '@keyfleet/kernel';
+import { forJsonb } from '@keyfleet/postgres';
 import type { Change, Projection, ProjectionContext } from '@keyfleet/read-store';
 import { EVENTS, EVENTS_TABLE, INSTALLATION_EVENTS, INSTALLATION_EVENTS_TABLE } from './table.js';
 
@@ -69,8 +70,10 @@ function joined(texts: readonly string[]): string {
 const HIDDEN = ['secretHash', 'nkey'];
 
 function shown(data: Readonly<Record<string, unknown>>): string {
-  if (!HIDDEN.some((key) => key in data)) return JSON.stringify(data);
-  return JSON.stringify(Object.fromEntries(Object.entries(data).filter(([key]) => !HIDDEN.includes(key))));
+  const seen = HIDDEN.some((key) => key in data)
+    ? Object.fromEntries(Object.entries(data).filter(([key]) => !HIDDEN.includes(key)))
+    : data;
+  return forJsonb(JSON.stringify(seen));
 }
 
 const OF_AGENT = /^(?:agent|journal|liveness)-(agt_[0-9a-f-]{36})/;

@@ -1,4 +1,5 @@
 import type { RecordedEvent } from '@keyfleet/event-store';
+import { forJsonb } from '@keyfleet/postgres';
 import type { Change, Projection, ProjectionContext } from '@keyfleet/read-store';
 import { foldRow, type PolicyFact } from './fold.js';
 import {
@@ -45,7 +46,9 @@ async function applyFacts(facts: readonly PolicyFact[], { tx, table }: Projectio
 }
 
 function textOf(rows: readonly PoliciesTable[]): string {
-  return JSON.stringify(rows, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value));
+  return forJsonb(
+    JSON.stringify(rows, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value)),
+  );
 }
 
 async function addVersions(facts: readonly PolicyFact[], { tx, table }: ProjectionContext): Promise<void> {
@@ -55,7 +58,7 @@ async function addVersions(facts: readonly PolicyFact[], { tx, table }: Projecti
       insert into ${tx(table(POLICY_VERSIONS))}
         (org_id, policy_id, version, hash, document, restores, published_at, published_by)
       values (${metadata.orgId}, ${data.policyId}, ${data.version}, ${data.hash},
-        ${JSON.stringify(data.document)}::text::jsonb, ${data.restores}, ${metadata.at}, ${metadata.actor})
+        ${forJsonb(JSON.stringify(data.document))}::text::jsonb, ${data.restores}, ${metadata.at}, ${metadata.actor})
       on conflict do nothing`;
   }
 }
