@@ -100,11 +100,7 @@ function approvedDraft(state: LivePolicy, seen: string | undefined): Source {
 }
 
 /** Was reviewed when it was published; one that was halted may be tried again. */
-function olderVersion(
-  { versions, inForce }: LivePolicy,
-  restore: number,
-  seen: string | undefined,
-): Source {
+function olderVersion({ versions, inForce }: LivePolicy, restore: number, seen: string | undefined): Source {
   const found = versions[restore - 1];
   if (!found) throw new KeyfleetError('resource.not-found', { detail: 'There is no such version.' });
   if (seen !== undefined && seen !== found.hash) throw conflict('This version has another content.');
