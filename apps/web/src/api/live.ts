@@ -1,7 +1,9 @@
 import { type InfiniteData, type QueryClient, useQueryClient } from '@tanstack/react-query';
 import { type Client, createClient } from 'graphql-ws';
 import { useEffect, useState } from 'react';
+import { effectsOf } from './notices';
 import { type AgentsPage, FLEET_CHANGED } from './queries';
+import { createRenewals, type Renewals } from './renewals';
 import type { Agent } from './types';
 
 interface FleetChange {
@@ -33,6 +35,7 @@ export function useLiveFleet(org: string): LiveState {
   const queryClient = useQueryClient();
   const [state, setState] = useState<LiveState>('connecting');
   useEffect(() => {
+    const renewals = createRenewals(queryClient);
     const connection = client();
     const offs = [
       connection.on('connected', () => setState('live')),
@@ -55,7 +58,8 @@ export function useLiveFleet(org: string): LiveState {
           next: ({ data }) => {
             if (!data) return;
             setState('live');
-            apply(queryClient, org, data.fleetChanged);
+            patchAgents(queryClient, org, data.fleetChanged);
+            apply(renewals, org, data.fleetChanged);
           },
           error: again,
           complete: again,
@@ -73,24 +77,20 @@ export function useLiveFleet(org: string): LiveState {
   return state;
 }
 
-function apply(queryClient: QueryClient, org: string, change: FleetChange): void {
-  if (change.reset) {
-    for (const key of ['agents', 'agent', 'events', 'policies'])
-      void queryClient.invalidateQueries({ queryKey: [key, org] });
-    return;
-  }
-  for (const agent of change.agents) queryClient.setQueryData(['agent', org, agent.id], agent);
-  const byId = new Map(change.agents.map((agent) => [agent.id, agent]));
+function apply({ renew, outdate }: Renewals, org: string, change: FleetChange): void {
+  const effects = effectsOf(org, change);
+  effects.renew.forEach(renew);
+  effects.outdate.forEach(outdate);
+}
+
+function patchAgents(queryClient: QueryClient, org: string, { agents }: FleetChange): void {
+  if (agents.length === 0) return;
+  for (const agent of agents) queryClient.setQueryData(['agent', org, agent.id], agent);
+  const byId = new Map(agents.map((agent) => [agent.id, agent]));
   queryClient.setQueriesData<InfiniteData<AgentsPage>>(
     { queryKey: ['agents', org] },
     (data) => data && patch(data, byId),
   );
-  // Counts, and which agents a filter matches, are the server's to say.
-  if (byId.size > 0) void queryClient.invalidateQueries({ queryKey: ['agents', org] });
-  if (change.readModels.some((name) => name.startsWith('policy.')))
-    void queryClient.invalidateQueries({ queryKey: ['policies', org] });
-  if (change.readModels.includes('analytics.events'))
-    void queryClient.invalidateQueries({ queryKey: ['events', org] });
 }
 
 function patch(data: InfiniteData<AgentsPage>, byId: ReadonlyMap<string, Agent>): InfiniteData<AgentsPage> {

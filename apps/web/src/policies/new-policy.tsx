@@ -2,9 +2,10 @@ import { Button, Drawer, Loader, Radio, Stack, Text, TextInput } from '@mantine/
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { type FormEvent, useState } from 'react';
+import { policiesKey } from '../api/notices';
 import { rest } from '../api/rest';
 import { Failure } from '../lists/failure';
-import { policiesKey, templatesQuery } from './policy-api';
+import { templatesQuery } from './policy-api';
 
 /** Begins a policy from a template, as a draft to be changed. */
 export function NewPolicy({

@@ -9,6 +9,7 @@ import type {
   PolicyView,
 } from '@keyfleet/contracts/http';
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
+import { policiesKey, questionsKey } from '../api/notices';
 import { rest } from '../api/rest';
 
 export interface Page<Item> {
@@ -26,9 +27,6 @@ export interface PolicyTemplate {
 export type Draft = NonNullable<PolicyView['draft']>;
 export type Conflict = PolicyCheck['conflicts'][number];
 export type StatementRef = Conflict['statement'];
-
-/** Everything that changes with a policy stands under this key, so that one live notice renews it. */
-export const policiesKey = (org: string) => ['policies', org] as const;
 
 function pageOf<Item>(path: string, cursor: string | null, query: Readonly<Record<string, string>>) {
   const search = new URLSearchParams({ limit: '50', ...query, ...(cursor ? { cursor } : {}) });
@@ -162,6 +160,13 @@ export const agentPoliciesQuery = (
     placeholderData: keepPreviousData,
   });
 
+/** Of what is dear to answer: stays until it is asked again or, once it is outdated, shown anew. */
+export const onDemand = {
+  staleTime: Number.POSITIVE_INFINITY,
+  refetchOnWindowFocus: false,
+  refetchOnReconnect: false,
+} as const;
+
 export interface AccessQuestion {
   readonly principal?: string | undefined;
   readonly groups?: readonly string[] | undefined;
@@ -180,6 +185,7 @@ export interface AccessAnswer {
 
 export const whoCanQuery = (org: string, question: AccessQuestion) =>
   queryOptions({
-    queryKey: [...policiesKey(org), 'who-can', JSON.stringify(question)],
+    ...onDemand,
+    queryKey: [...questionsKey(org), 'who-can', JSON.stringify(question)],
     queryFn: () => rest<AccessAnswer>('POST', `/orgs/${org}/policies/who-can`, question),
   });

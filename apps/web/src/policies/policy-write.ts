@@ -1,7 +1,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { policiesKey, questionsKey } from '../api/notices';
 import { isConflict } from '../api/problem';
 import { rest } from '../api/rest';
-import { policiesKey } from './policy-api';
 
 type Call = readonly [method: string, path: string, body?: unknown];
 
@@ -17,6 +17,9 @@ export function usePolicyWrite<Given, Answer = unknown>(org: string, call: (give
     onError: (error) => {
       if (isConflict(error)) void queryClient.invalidateQueries({ queryKey: policiesKey(org) });
     },
-    onSuccess: () => queryClient.invalidateQueries({ queryKey: policiesKey(org) }),
+    onSuccess: () => {
+      void queryClient.invalidateQueries({ queryKey: questionsKey(org), refetchType: 'none' });
+      return queryClient.invalidateQueries({ queryKey: policiesKey(org) });
+    },
   });
 }

@@ -3,6 +3,7 @@ import type { PolicyTargetPreview } from '@keyfleet/contracts/http';
 import { Button, Group, Stack, Text } from '@mantine/core';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
+import { questionsKey } from '../../api/notices';
 import { rest } from '../../api/rest';
 import { Failure } from '../../lists/failure';
 import { useSettled } from '../../time/settled';
@@ -52,7 +53,7 @@ interface PreviewProps {
 function Preview({ org, policyId, target }: PreviewProps) {
   const wanted = useSettled(target ? JSON.stringify(target) : '', 350);
   const preview = useQuery({
-    queryKey: ['policies', org, 'preview', policyId, wanted],
+    queryKey: [...questionsKey(org), 'preview', policyId, wanted],
     queryFn: () =>
       rest<PolicyTargetPreview>('POST', `/orgs/${org}/policies/${policyId}/assignments?dryRun=true`, {
         target: JSON.parse(wanted) as PolicyTarget,

@@ -1,6 +1,7 @@
 import type { BulkPolicyItem } from '@keyfleet/contracts/http';
 import { Button, Group, Loader, Modal, Stack, Text } from '@mantine/core';
 import { Failure } from '../../lists/failure';
+import { Outdated } from '../../lists/outdated';
 import { TargetChoice } from '../assignments/target-choice';
 import { type BulkAction, colorOf, policiesText, summaryText, takesTarget, WORDS } from './bulk';
 import { OutcomesTable } from './outcomes-table';
@@ -17,7 +18,7 @@ interface BulkProps {
 
 /** Says what would come of it for each policy, and does it only after that. */
 export function BulkDialog({ org, action, policies, onClose, onDone }: BulkProps) {
-  const { fields, setFields, act, over, error, ...foreseen } = useBulk(org, action, policies);
+  const { fields, setFields, act, over, error, query, ...foreseen } = useBulk(org, action, policies);
   const { title, about } = WORDS[action];
   const leave = act.isSuccess ? onDone : onClose;
   return (
@@ -36,6 +37,7 @@ export function BulkDialog({ org, action, policies, onClose, onDone }: BulkProps
         {takesTarget(action) && !over && <TargetChoice org={org} fields={fields} onChange={setFields} />}
         {error && <Failure error={error} title="What would come of it is not clear" />}
         {act.isError && <Failure error={act.error} title="Not all of it may be done" />}
+        {!over && <Outdated query={query}>Policies changed since this was looked at.</Outdated>}
         <Outcomes action={action} items={foreseen.items} waiting={foreseen.waiting} />
         <Group justify="flex-end">
           <Button variant="default" onClick={leave} disabled={act.isPending}>

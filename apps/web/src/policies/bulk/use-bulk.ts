@@ -15,9 +15,9 @@ export function useBulk(org: string, action: BulkAction, policies: readonly stri
     requestOf(action, ids, target),
   ]);
   const over = act.isPending || act.isSuccess;
-  const { error, foreseen } = useDryRun(org, requestOf(action, policies, target), over);
+  const { error, foreseen, query } = useDryRun(org, requestOf(action, policies, target), over);
   return {
-    ...{ fields, setFields, act, over, error },
+    ...{ fields, setFields, act, over, error, query },
     /** Undefined until it is known. */
     items: foreseen && withOutcomes(foreseen, act.data?.items ?? []),
     would: wouldChange(foreseen ?? []),
