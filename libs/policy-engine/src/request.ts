@@ -14,7 +14,7 @@ export interface AccessRequest {
   readonly reason: string | null;
   /** Null where it came from within the agent. */
   readonly address: string | null;
-  /** Of the secret; empty where there is none. */
+  /** Of the secret, or those it is to be created with; empty where there are none. */
   readonly tags: Readonly<Record<string, string>>;
   /** Milliseconds since 1970. */
   readonly at: number;
