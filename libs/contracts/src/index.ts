@@ -14,6 +14,7 @@ export {
 export * from './heartbeat.js';
 export * from './journal.js';
 export * from './names.js';
+export * from './numbers.js';
 export * from './permissions.js';
 export * from './policy-bundle.js';
 export * from './policy-document.js';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { id, nkeyPublic, sha256, timestamp } from './names.js';
+import { MAX_INT4 } from './numbers.js';
 
 /** Limits of DESIGN §4, checked before an entry is journaled and again at ingest. Bytes of canonical JSON. */
 export const MAX_ENTRY_BYTES = 32 * 1024;
@@ -12,10 +13,9 @@ export const KEEP_ACKNOWLEDGED_BYTES = 256 * 1024 * 1024;
 /** The hash before the first entry of the first epoch. */
 export const GENESIS_HASH = '0'.repeat(64);
 
-export const epoch = z
-  .int()
-  .min(1)
-  .max(2 ** 31);
+/** One below what a column holds: the epoch after it has to fit, too. */
+export const MAX_EPOCH = MAX_INT4 - 1;
+export const epoch = z.int().min(1).max(MAX_EPOCH);
 export const seq = z.int().min(1).max(Number.MAX_SAFE_INTEGER);
 
 /** The envelope of an entry; what `data` may be is said by the schema of `type` and `v`. */

@@ -1,4 +1,4 @@
-import { id } from '@keyfleet/contracts';
+import { id, versionInAddress } from '@keyfleet/contracts';
 import * as http from '@keyfleet/contracts/http';
 import * as messages from '@keyfleet/contracts/messages';
 import { KeyfleetError } from '@keyfleet/kernel';
@@ -14,7 +14,7 @@ import { diffOf } from './diff.js';
 import { CurrentWriter, PolicyWrites, type Writer } from './policy-writes.js';
 
 const policyParams = z.object({ org: z.string(), policy: id('pol') });
-const versionParams = z.object({ ...policyParams.shape, version: z.coerce.number().int().min(1) });
+const versionParams = z.object({ ...policyParams.shape, version: versionInAddress });
 /** Each comes with its document of up to 192 KiB. */
 const MOST_VERSIONS = 20;
 const versionsQuery = http.listQuery.omit({ filter: true }).extend({

@@ -1,4 +1,4 @@
-import { id, sha256 } from '@keyfleet/contracts';
+import { id, sha256, versionInAddress } from '@keyfleet/contracts';
 import * as http from '@keyfleet/contracts/http';
 import * as messages from '@keyfleet/contracts/messages';
 import { KeyfleetError } from '@keyfleet/kernel';
@@ -19,7 +19,7 @@ import { CurrentWriter, PolicyWrites, type Writer } from './policy-writes.js';
 
 const policyParams = z.object({ org: z.string(), policy: id('pol') });
 const assignmentParams = z.object({ ...policyParams.shape, assignment: z.string().max(63) });
-const versionParams = z.object({ ...policyParams.shape, version: z.coerce.number().int().min(1) });
+const versionParams = z.object({ ...policyParams.shape, version: versionInAddress });
 const certificateParams = z.object({ org: z.string(), certificate: sha256 });
 const agentsQuery = z.strictObject({ ...http.listQuery.shape, policy: id('pol').optional() });
 type Target = z.infer<typeof http.assignPolicyRequest>;

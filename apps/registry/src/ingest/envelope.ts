@@ -1,4 +1,4 @@
-import { type JournalEntry, journalEntry } from '@keyfleet/contracts';
+import { type JournalEntry, journalEntry, MAX_EPOCH } from '@keyfleet/contracts';
 import { isId } from '@keyfleet/kernel';
 import type { z } from 'zod';
 
@@ -46,7 +46,7 @@ function matches(pattern: RegExp, value: unknown): boolean {
 }
 
 function hasOrdinaryNumbers({ epoch, seq, v }: Record<string, unknown>): boolean {
-  return within(epoch, 2 ** 31) && within(seq, Number.MAX_SAFE_INTEGER) && within(v, 1_000);
+  return within(epoch, MAX_EPOCH) && within(seq, Number.MAX_SAFE_INTEGER) && within(v, 1_000);
 }
 
 function within(value: unknown, most: number): boolean {

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { displayName, id, sha256, timestamp } from '../names.js';
+import { versionInAddress, versionNumber } from '../numbers.js';
 import { policyDocument } from '../policy-document.js';
 import { policyTarget, rolloutHaltReason, rolloutPlan, rolloutState } from '../policy-rollout.js';
-
 import { line, source, text } from '../text.js';
+
 /** A policy as text (YAML or JSON) or as the document itself. */
 const written = z.union([
   z.strictObject({ document: policyDocument }),
@@ -38,7 +39,7 @@ export const reviewVerdict = z
 export const publishPolicyRequest = z
   .strictObject({
     /** A version to go back to, instead of the draft. */
-    restore: z.int().min(1).optional(),
+    restore: versionNumber.optional(),
     hash: sha256
       .optional()
       .describe('Of what was read and is to be published: refused where it is something else by now.'),
@@ -307,9 +308,9 @@ export type ConvergenceCertificate = z.infer<typeof convergenceCertificate>;
 /** A version, or the draft where none is named. */
 const comparedText = z.object({ version: z.int().nullable(), text: z.string() });
 export const policyDiffQuery = z.strictObject({
-  from: z.coerce.number().int().min(1),
+  from: versionInAddress,
   /** The draft by default. */
-  to: z.coerce.number().int().min(1).optional(),
+  to: versionInAddress.optional(),
 });
 /** Two versions as canonical YAML, and which statements are not the same, by id. */
 export const policyDiff = z

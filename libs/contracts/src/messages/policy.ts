@@ -2,6 +2,7 @@ import { z } from 'zod';
 import * as http from '../http/policies.js';
 import { nkeySignature } from '../journal.js';
 import { id, nkeyPublic, sha256 } from '../names.js';
+import { versionNumber } from '../numbers.js';
 import { defineCommand } from './command.js';
 
 /** Commands of the policy service. `orgId` of the meta says where. */
@@ -59,7 +60,7 @@ export const askAccess = defineCommand(
 );
 export const certifyConvergence = defineCommand(
   'kf.svc.policy.certify',
-  z.strictObject({ policyId, version: z.int().min(1) }),
+  z.strictObject({ policyId, version: versionNumber }),
   z.strictObject({ certificateId: sha256 }),
 );
 

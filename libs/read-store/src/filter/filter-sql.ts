@@ -1,4 +1,4 @@
-import { type Comparison, type Filter, placeOf } from '@keyfleet/contracts';
+import { type Comparison, type Filter, placeOf, timestamp } from '@keyfleet/contracts';
 import { KeyfleetError } from '@keyfleet/kernel';
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { FilterField, FilterFields } from './fields.js';
@@ -57,8 +57,6 @@ function contains(comparison: Comparison, field: FilterField): RawBuilder<SqlBoo
   return sql<SqlBool>`position(lower(${value}::text) in lower(${field.sql})) > 0`;
 }
 
-const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z$/;
-
 /** Casts are of text, so that a parameter is what the caller wrote and the type is what the field is. */
 function operand(comparison: Comparison, { type }: FilterField): RawBuilder<unknown> {
   const { value } = comparison;
@@ -69,7 +67,7 @@ function operand(comparison: Comparison, { type }: FilterField): RawBuilder<unkn
       if (!/^\d{1,15}$/.test(value)) throw refuse(comparison, 'is a number');
       return sql`${value}::text::bigint`;
     case 'time':
-      if (!TIME.test(value) || Number.isNaN(Date.parse(value)))
+      if (!timestamp.safeParse(value).success)
         throw refuse(comparison, 'is a time such as "2026-01-31T12:00:00Z"');
       return sql`${value}::text::timestamptz`;
     default:

@@ -167,6 +167,36 @@ describe('a filter in SQL', () => {
     );
   });
 
+  it('repro-impossible-time: compares with every time that it takes, and takes none that the database does not know', async () => {
+    const digits = (length: number) => fc.stringMatching(new RegExp(`^\\d{${length}}$`));
+    const fraction = fc.constantFrom('', '.5', `.${'1'.repeat(9)}`, `.${'1'.repeat(10)}`);
+    const parts = [digits(4), digits(2), digits(2), digits(2), digits(2), digits(2), fraction] as const;
+    const text = fc.tuple(...parts).map(([y, m, d, h, min, s, f]) => `${y}-${m}-${d}T${h}:${min}:${s}${f}Z`);
+    const near = fc.constantFrom('0000-01-01T00:00:00Z', '2026-02-30T00:00:00Z', '2026-01-01T24:00:00Z');
+    const row = {
+      id: 1,
+      state: 'online',
+      name: 'a',
+      secrets: 1,
+      seen_at: '2026-03-01T00:00:00Z',
+      labels: {},
+    };
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(text, near), async (value) => {
+        const asked = `seenAt > "${value}"`;
+        try {
+          filterSql(parseFilter(asked), fields);
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'filter.invalid' });
+          return;
+        }
+        expect(await matching(asked, [row])).toBeInstanceOf(Array);
+      }),
+      { numRuns: 500, examples: [['0000-01-01T00:00:00Z'], ['2026-02-30T00:00:00Z']] },
+    );
+    expect(await matching('seenAt > "2026-01-31T12:00:00.123456789Z"', [row])).toEqual([1]);
+  });
+
   it.each([
     [`state = offline AND stat = online`, { position: 21, nearest: 'state' }],
     [`name = "stat = x" OR secretz > 1`, { position: 22, nearest: 'secrets' }],
