@@ -1,5 +1,13 @@
 import { createDatabase, dropDatabase, urlOfDatabase } from '@keyfleet/embedded';
-import { closeSql, createSql, errorCode, type Sql, transaction } from '@keyfleet/postgres';
+import {
+  beginTransaction,
+  closeSql,
+  createSql,
+  errorCode,
+  type Session,
+  type Sql,
+  transaction,
+} from '@keyfleet/postgres';
 import { BackupFailure, isBackupFailure } from './failure.js';
 
 /** Database names beside the one in use. */
@@ -10,14 +18,41 @@ const previousName = (database: string, stamp: string): string => `${database}_b
 const IN_USE = '55006';
 const SWITCH_BACK_ATTEMPTS = 5;
 
+const NAME = 'keyfleet-restore';
+
 /** Makes, renames and drops databases as the superuser; it reads no row of any of them. */
 export class Databases {
   readonly #adminUrl: string;
   readonly #database: string;
+  #held: Session | undefined;
 
   constructor(adminUrl: string, database: string) {
     this.#adminUrl = adminUrl;
     this.#database = database;
+  }
+
+  /**
+   * Only one restore of a database at a time, from whichever machine (`restore.running`): a second one would take the
+   * first one's half-loaded database away, or be put in place by it.
+   */
+  async alone<T>(work: () => Promise<T>): Promise<T> {
+    const url = urlOfDatabase(this.#adminUrl, 'postgres');
+    const pool = createSql({ url, applicationName: NAME, max: 1, idleInTransactionTimeoutMs: 0 });
+    const session = await beginTransaction(pool).catch(async (error: unknown) => {
+      await closeSql(pool);
+      throw error;
+    });
+    try {
+      const [row] = await session.sql<{ mine: boolean }[]>`
+        select pg_try_advisory_xact_lock(hashtextextended(${`keyfleet-restore ${this.#database}`}, 0)) as mine`;
+      if (!row?.mine) throw new BackupFailure('restore.running', 'Another restore is under way.');
+      this.#held = session;
+      return await work();
+    } finally {
+      this.#held = undefined;
+      await session.rollback();
+      await closeSql(pool);
+    }
   }
 
   async exists(): Promise<boolean> {
@@ -59,6 +94,8 @@ export class Databases {
   async switch(stamp: string): Promise<string | undefined> {
     const previous = previousName(this.#database, stamp);
     const there = await this.exists();
+    // A lost session holds no lock: what lies beside may be another restore's by now.
+    if (this.#held) await this.#held.sql`select 1`;
     await this.#renamed([
       ...(there ? [[this.#database, previous] as const] : []),
       [restoringName(this.#database), this.#database],
@@ -100,10 +137,12 @@ export class Databases {
     });
   }
 
-  async dropPrevious(): Promise<string[]> {
-    const names = await this.previous();
-    for (const name of names) await dropDatabase({ url: this.#adminUrl }, name);
-    return names;
+  dropPrevious(): Promise<string[]> {
+    return this.alone(async () => {
+      const names = await this.previous();
+      for (const name of names) await dropDatabase({ url: this.#adminUrl }, name);
+      return names;
+    });
   }
 
   async #renamed(steps: readonly (readonly [from: string, to: string])[]): Promise<void> {
@@ -120,7 +159,7 @@ export class Databases {
 
   async #asAdmin<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
     const url = urlOfDatabase(this.#adminUrl, 'postgres');
-    const sql = createSql({ url, applicationName: 'keyfleet-restore', max: 1 });
+    const sql = createSql({ url, applicationName: NAME, max: 1 });
     try {
       return await work(sql);
     } finally {

@@ -1,5 +1,8 @@
+import { migrate } from '@keyfleet/read-store';
+import { Databases } from './databases.js';
+import type { BackupHead } from './format.js';
 import { furnish, IDS } from './testing/furnish.js';
-import { event, newKey, World } from './testing/world.js';
+import { allMigrations, event, newKey, World } from './testing/world.js';
 
 let key: Awaited<ReturnType<typeof newKey>>;
 const worlds: World[] = [];
@@ -89,5 +92,41 @@ describe('a restore over what was restored before', () => {
     expect(done?.carriedOver).toBeNull();
     const revoked = `select 1 from registry.revocations where nkey = '${nkey}'`;
     expect(await other.query('kf_worker', revoked)).toEqual([]);
+  });
+});
+
+describe('two restores of one database at once', () => {
+  it('repro-two-restores: the second is refused, and the first puts its own in place', async () => {
+    const world = await make();
+    await furnish(world);
+    const { output } = await take(world);
+    await world.disconnect();
+    let second: Promise<unknown> | undefined;
+    const migrateAll = async (ownerUrl: string, upTo?: BackupHead['migrations']) => {
+      // What the first has made is there, and nobody is connected to it: the second could take it away.
+      second ??= world.restore({ file: output, key: open() }).catch((error: unknown) => error);
+      await second;
+      await migrate({ ownerUrl, upTo, sets: await allMigrations() });
+    };
+    const first = await world.restore({ file: output, key: open(), migrate: migrateAll });
+    expect(await second).toMatchObject({ code: 'restore.running' });
+    expect(first.done?.checked).toMatchObject({ events: 7 });
+    expect(await world.databases()).toEqual([world.place.database, first.done?.previous]);
+  });
+
+  it('keeps the database another restore has just replaced from being dropped', async () => {
+    const world = await make();
+    await furnish(world);
+    const { output } = await take(world);
+    await world.disconnect();
+    const databases = new Databases(world.place.url('admin'), world.place.database);
+    let dropping: unknown;
+    const migrateAll = async (ownerUrl: string, upTo?: BackupHead['migrations']) => {
+      dropping ??= await databases.dropPrevious().catch((error: unknown) => error);
+      await migrate({ ownerUrl, upTo, sets: await allMigrations() });
+    };
+    await world.restore({ file: output, key: open(), migrate: migrateAll });
+    expect(dropping).toMatchObject({ code: 'restore.running' });
+    expect(await databases.dropPrevious()).toHaveLength(1);
   });
 });

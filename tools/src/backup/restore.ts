@@ -49,11 +49,25 @@ export interface Restored {
  * old one is kept. Until the names are changed, nothing of the installation is touched.
  */
 export async function restore(options: RestoreOptions): Promise<Restored> {
-  const { place, dryRun, onStep = () => {} } = options;
+  const { place, onStep = () => {} } = options;
   const seconds = { verify: 0, load: 0, check: 0 };
   const databases = new Databases(place.url('admin'), place.database);
   onStep('Verifying the whole backup');
   const verified = await timed(seconds, 'verify', () => read(options));
+  return databases.alone(() => restoreVerified(options, { verified, databases, seconds }));
+}
+
+interface Restoring {
+  readonly verified: BackupRead;
+  readonly databases: Databases;
+  readonly seconds: { verify: number; load: number; check: number };
+}
+
+async function restoreVerified(
+  options: RestoreOptions,
+  { verified, databases, seconds }: Restoring,
+): Promise<Restored> {
+  const { place, dryRun, onStep = () => {} } = options;
   const { foreign, old } = await refuse(options, databases, verified.head);
   const names = verified.head.files.map(({ name }) => name);
   const files = planFiles(place, names, foreign);
