@@ -11,6 +11,7 @@ import {
 } from '@keyfleet/policy-engine';
 import { readContent } from './content.js';
 import { readingOf } from './readings.js';
+import { ROOM } from './room.js';
 
 export interface CheckTask {
   readonly kind: 'check';
@@ -28,8 +29,6 @@ type ShownConflict = PolicyCheck['conflicts'][number];
 
 /** As many as a person looks through, and as fit into an answer. */
 const MOST_CONFLICTS = 200;
-/** Of text in an answer; the broker's messages hold 512 KiB. */
-const ROOM = 440 * 1024;
 
 /** Everything that can be said of a policy before it is saved. */
 export function check({ content, policyId, version, others, now }: CheckTask): PolicyCheck {

@@ -3,6 +3,7 @@ import type { accessAnswer, accessQuestionRequest } from '@keyfleet/contracts/ht
 import { type AccessQuestion, PolicySet, type PolicySource, whoCan } from '@keyfleet/policy-engine';
 import type { z } from 'zod';
 import { readingOfCondition } from './readings.js';
+import { ROOM } from './room.js';
 
 export interface WhoCanTask {
   readonly kind: 'who-can';
@@ -14,6 +15,7 @@ export interface WhoCanTask {
 
 type Answer = z.input<typeof accessAnswer>;
 
+/** As many as a person looks through. */
 const MOST_ITEMS = 500;
 
 /** Of several groups, what is open to a member of any of them. */
@@ -33,7 +35,18 @@ export function answerWhoCan({ question, policies, now }: WhoCanTask): Answer {
         when: condition === null ? null : readingOfCondition(condition),
       });
     }
-  return { items: [...items.values()].slice(0, MOST_ITEMS) };
+  return fitting([...items.values()]);
+}
+
+/** The first of them, as many as one answer holds. */
+function fitting(items: Answer['items']): Answer {
+  let room = ROOM;
+  const over = items.findIndex((item) => {
+    room -= Buffer.byteLength(JSON.stringify(item)) + 1;
+    return room < 0;
+  });
+  const shown = items.slice(0, Math.min(MOST_ITEMS, over < 0 ? items.length : over));
+  return { items: shown, more: items.length - shown.length };
 }
 
 export function isAction(action: string | undefined): action is (typeof SECRET_ACTIONS)[number] {

@@ -181,6 +181,8 @@ export interface AccessAnswer {
     readonly resources: readonly string[];
     readonly when: string | null;
   }[];
+  /** Beyond those shown. */
+  readonly more: number;
 }
 
 export const whoCanQuery = (org: string, question: AccessQuestion) =>

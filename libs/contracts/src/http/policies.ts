@@ -270,6 +270,8 @@ export const accessAnswer = z
         when: z.string().nullable(),
       }),
     ),
+    /** Beyond those shown. */
+    more: z.int().default(0),
   })
   .meta({ id: 'WhoCanAnswer' });
 

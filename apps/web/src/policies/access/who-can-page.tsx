@@ -22,6 +22,7 @@ import { ACTIONS } from '../actions';
 import { PoliciesNav } from '../policies-nav';
 import type { AccessAnswer } from '../policy-api';
 import { whoCanQuery } from '../policy-api';
+import { notShown } from './not-shown';
 
 /** Asks the published policies who may do what with which secrets, and when. */
 export function WhoCanPage() {
@@ -108,6 +109,24 @@ function Answers({ org, answer }: { readonly org: string; readonly answer: Acces
   if (answer.items.length === 0)
     return <Empty title="Nobody">No published policy allows this to anybody.</Empty>;
   return (
+    <Stack gap="xs">
+      <AnswersTable org={org} items={answer.items} />
+      {answer.more > 0 && (
+        <Text size="sm" c="dimmed" data-testid="more-answers">
+          {notShown(answer.more)} Ask for less to see them.
+        </Text>
+      )}
+    </Stack>
+  );
+}
+
+interface AnswersTableProps {
+  readonly org: string;
+  readonly items: AccessAnswer['items'];
+}
+
+function AnswersTable({ org, items }: AnswersTableProps) {
+  return (
     <Table.ScrollContainer minWidth={760}>
       <Table verticalSpacing="xs" aria-label="Answers" data-testid="answers">
         <Table.Thead>
@@ -118,7 +137,7 @@ function Answers({ org, answer }: { readonly org: string; readonly answer: Acces
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>
-          {answer.items.map(({ statement, principals, actions, resources, when }) => (
+          {items.map(({ statement, principals, actions, resources, when }) => (
             <Table.Tr key={`${statement.policyId} ${statement.statement} ${when}`}>
               <Table.Td>
                 <Codes values={principals} />

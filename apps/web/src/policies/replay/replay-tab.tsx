@@ -4,11 +4,11 @@ import { useMutation } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { rest } from '../../api/rest';
-import { toCsv } from '../../lists/csv';
 import { download } from '../../lists/download';
 import { Empty } from '../../lists/empty';
 import { Failure } from '../../lists/failure';
 import { tabOf } from '../tabs';
+import { exportName, replayCsv } from './export';
 import { type FlipGroup, grouped } from './flips';
 
 interface ReplayProps {
@@ -52,9 +52,9 @@ export function ReplayTab({ org, policy }: ReplayProps) {
         {replay.data && replay.data.flips.length > 0 && (
           <Button
             variant="default"
-            onClick={() => download(`${policy.name}-replay.csv`, 'text/csv', toCsv(rowsOf(replay.data)))}
+            onClick={() => download(`${policy.name}-replay.csv`, 'text/csv', replayCsv(replay.data))}
           >
-            Export CSV
+            {exportName(replay.data)}
           </Button>
         )}
       </Group>
@@ -63,9 +63,6 @@ export function ReplayTab({ org, policy }: ReplayProps) {
     </Stack>
   );
 }
-
-const rowsOf = ({ flips }: PolicyReplay) =>
-  flips.map(({ by, ...flip }) => ({ ...flip, by: by ? `${by.policyId}/${by.statement}` : '' }));
 
 function Outcome({ outcome }: { readonly outcome: PolicyReplay }) {
   const { requests, classes, unchanged, undecidable, more, flips, days } = outcome;
