@@ -39,20 +39,27 @@ export function check({ content, policyId, version, others, now }: CheckTask): P
   const found = findConflicts(new PolicySet([...others, own]), now).filter((conflict) =>
     [conflict.statement, ...conflict.with].some((ref) => ref.policyId === policyId),
   );
+  const conflicts = found.filter(({ kind }) => kind !== 'undecided').flatMap(shown);
   return fitting({
     document,
     problems: [],
-    conflicts: found
-      .filter(({ kind }) => kind !== 'undecided')
-      .flatMap(shown)
-      .slice(0, MOST_CONFLICTS),
+    conflicts: conflicts.slice(0, MOST_CONFLICTS),
+    more: Math.max(0, conflicts.length - MOST_CONFLICTS),
     undecided: found.filter(({ kind }) => kind === 'undecided').length,
     readings: Object.fromEntries(document.statements.map((one) => [one.id, readingOf(one)])),
     ...printed(document),
   });
 }
 
-const NOTHING = { document: null, conflicts: [], undecided: 0, readings: {}, yaml: null, json: null };
+const NOTHING = {
+  document: null,
+  conflicts: [],
+  more: 0,
+  undecided: 0,
+  readings: {},
+  yaml: null,
+  json: null,
+};
 
 function printed(document: PolicyDocument): Pick<PolicyCheck, 'yaml' | 'json'> {
   return { yaml: printPolicyText(document, 'yaml'), json: printPolicyText(document, 'json') };

@@ -200,6 +200,8 @@ export const policyCheck = z
     document: policyDocument.nullable(),
     problems: z.array(policyProblem),
     conflicts: z.array(policyConflict),
+    /** Conflicts beyond those shown. */
+    more: z.int().default(0),
     /** Pairs that could not be decided within bounds. */
     undecided: z.int(),
     /** Plain English, by statement id. */

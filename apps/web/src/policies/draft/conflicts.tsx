@@ -7,13 +7,15 @@ interface ConflictsProps {
   readonly org: string;
   readonly policyId: string;
   readonly conflicts: readonly Conflict[];
+  /** Beyond those. */
+  readonly more: number;
   readonly undecided: number;
   /** Shows a statement of this policy. */
   readonly onShow: (statement: string) => void;
 }
 
 /** Statements that get in each other's way, each with a request that shows it. */
-export function Conflicts({ org, policyId, conflicts, undecided, onShow }: ConflictsProps) {
+export function Conflicts({ org, policyId, conflicts, more, undecided, onShow }: ConflictsProps) {
   const name = (ref: StatementRef) =>
     ref.policyId === policyId ? (
       <Anchor component="button" type="button" fw={600} onClick={() => onShow(ref.statement)}>
@@ -44,6 +46,11 @@ export function Conflicts({ org, policyId, conflicts, undecided, onShow }: Confl
           {conflict.example && <Example request={conflict.example} />}
         </Alert>
       ))}
+      {more > 0 && (
+        <Text size="sm" c="dimmed">
+          {more} more {more === 1 ? 'conflict is' : 'conflicts are'} not shown.
+        </Text>
+      )}
       {undecided > 0 && (
         <Text size="sm" c="dimmed">
           {undecided} {undecided === 1 ? 'pair' : 'pairs'} of statements could not be decided within bounds.

@@ -133,6 +133,7 @@ function Findings({ org, policyId, check, onProblem, onStatement }: FindingsProp
           org={org}
           policyId={policyId}
           conflicts={check.data.conflicts}
+          more={check.data.more}
           undecided={check.data.undecided}
           onShow={onStatement}
         />

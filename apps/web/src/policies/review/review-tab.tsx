@@ -65,7 +65,8 @@ export function ReviewTab({ org, policy }: ReviewProps) {
       {check.data && check.data.conflicts.length > 0 && (
         <Alert color="orange" title="Its statements get in each other's way">
           <Anchor component={Link} to={tabOf(org, policy.id, 'draft')}>
-            {check.data.conflicts.length} {check.data.conflicts.length === 1 ? 'conflict' : 'conflicts'}
+            {check.data.conflicts.length + check.data.more}{' '}
+            {check.data.conflicts.length === 1 ? 'conflict' : 'conflicts'}
           </Anchor>
         </Alert>
       )}
