@@ -1,14 +1,12 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, symlinkSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { codeBlocks } from '@keyfleet/testing';
+import { KEYFLEET, ROOT, runnable } from './testing/command.js';
 import { event, World } from './testing/world.js';
 
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const GUIDE = readFileSync(join(ROOT, 'docs/guide/backup.md'), 'utf8');
-/** As built: `npm test` builds first, and the migrations run as a process of their own anyway. */
-const TOOL = `'${process.execPath}' '${ROOT}tools/dist/keyfleet.js'`;
+const TOOL = `'${process.execPath}' '${KEYFLEET}'`;
 
 /** Blocks of the guide that are commands: `sh`, and `sh age` for those that need age itself. */
 const commands = (language: string): string[] =>
@@ -18,20 +16,11 @@ const age = [process.env['KEYFLEET_TEST_AGE'] ?? '', '/usr/bin/age'].find((path)
 
 it('the guide’s commands do what it says, one after the other', async () => {
   const world = await World.make();
-  symlinkSync(world.directory, join(world.directory, '.keyfleet'));
-  symlinkSync(join(ROOT, 'apps'), join(world.directory, 'apps'));
   await world
     .store()
     .append(`detection-${world.installationId}`, 'no-stream', [event('DetectionResumed', {})]);
   await world.disconnect();
-  const env = {
-    ...process.env,
-    KEYFLEET_DATABASE__STORE_URL: world.place.url('store'),
-    KEYFLEET_DATABASE__WORKER_URL: world.place.url('worker'),
-    KEYFLEET_DATABASE__IDENTITY_URL: world.place.url('identity'),
-    KEYFLEET_DATABASE__OWNER_URL: world.place.url('owner'),
-    KEYFLEET_POSTGRES_URL: world.place.url('admin'),
-  };
+  const env = runnable(world);
   const said: string[] = [];
   const run = (command: string) => {
     const done = spawnSync('sh', ['-c', command.replaceAll('npm run keyfleet --', TOOL)], {

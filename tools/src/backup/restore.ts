@@ -83,7 +83,7 @@ async function restoreVerified(
     const checked = await timed(seconds, 'check', () => checkLoaded(beside, verified.manifest));
     await options.migrate(beside.url('owner'));
     const settled = await settle(options, verified.head, { beside, old });
-    const previous = await change(options, databases, { content, plan: files });
+    const previous = await toTheEnd(() => change(options, databases, { content, plan: files }));
     return { head: verified.head, files, done: { checked, ...settled, previous, seconds } };
   } catch (error) {
     await databases.dropBeside().catch(() => {});
@@ -158,6 +158,18 @@ async function load(options: RestoreOptions, verified: BackupRead): Promise<Read
   } catch (error) {
     await loader.abandon();
     throw error;
+  }
+}
+
+/** What takes a moment and may not be left half done is not ended by a signal that asks for it. */
+async function toTheEnd<T>(work: () => Promise<T>): Promise<T> {
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  const wait = (): void => {};
+  for (const signal of signals) process.on(signal, wait);
+  try {
+    return await work();
+  } finally {
+    for (const signal of signals) process.off(signal, wait);
   }
 }
 
