@@ -1,7 +1,13 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type FoundServer, freePort, type ManagedProcess, startManaged } from '@keyfleet/embedded';
+import {
+  describeExit,
+  type FoundServer,
+  freePort,
+  type ManagedProcess,
+  startManaged,
+} from '@keyfleet/embedded';
 import { type ComposeFile, type ComposeService, isOnce, mountsOf, networkOwner } from './compose-file.js';
 
 export interface LocalStackOptions {
@@ -103,11 +109,17 @@ export class LocalStack {
     }
   }
 
-  /** As `docker stop` does it; resolves with the exit code. */
-  async stop(name: string): Promise<number | null> {
+  /** As `docker stop` does it: `exit code 0`, or how else it ended, whether we had to kill it, and the end of its log. */
+  async stop(name: string, graceMs = 20_000): Promise<string> {
     const child = this.#running.get(name);
     this.#running.delete(name);
-    return child ? (await child.stop({ graceMs: 20_000 })).code : null;
+    if (!child) return 'not running';
+    const began = performance.now();
+    const exit = await child.stop({ graceMs });
+    if (exit.code === 0) return describeExit(exit);
+    const isOurs = exit.signal === 'SIGKILL' && performance.now() - began >= graceMs;
+    const how = isOurs ? `killed by us after ${graceMs / 1_000} s` : describeExit(exit);
+    return `${how}\n${child.logTail(20)}`;
   }
 
   async stopAll(): Promise<void> {
