@@ -119,13 +119,38 @@ describe('shutdown', () => {
     expect(codes).toEqual([1]);
   });
 
-  it('ends at its ceiling when a hook hangs', async () => {
+  it('ends at its ceiling when a hook hangs, and says which hooks were not done', async () => {
+    const said: [object, string][] = [];
+    const note = (...line: unknown[]): void => void said.push(line as [object, string]);
     const ended = new Promise<number>((resolve) => {
-      const shutdown = createShutdown({ logger: silent, endWithParent: false, ceilingMs: 20, exit: resolve });
+      const shutdown = createShutdown({
+        logger: { info: note, error: note },
+        endWithParent: false,
+        ceilingMs: 20,
+        exit: resolve,
+      });
+      shutdown.onShutdown('database', () => {});
       shutdown.onShutdown('stuck', () => new Promise(() => {}));
+      shutdown.onShutdown('http', () => {});
       void shutdown.begin('test');
     });
     expect(await ended).toBe(1);
+    expect(said).toEqual([
+      [{ reason: 'test' }, 'Shutting down'],
+      [{ reason: 'test', hook: 'stuck', waiting: ['database'] }, 'Shutdown took too long; ending now'],
+    ]);
+  });
+
+  it('says when everything is closed, before the process ends', async () => {
+    const said: unknown[] = [];
+    const shutdown = createShutdown({
+      logger: { info: (...line: unknown[]) => void said.push(line[1]), error: () => {} },
+      endWithParent: false,
+      exit: (code) => void said.push(code),
+    });
+    shutdown.onShutdown('http', () => void said.push('http'));
+    await shutdown.begin('test');
+    expect(said).toEqual(['Shutting down', 'http', 'Everything is closed', 0]);
   });
 });
 
@@ -134,7 +159,7 @@ describe('a process that ends', () => {
     import { registerSources } from ${JSON.stringify(join(process.cwd(), 'libs/testing/jest/register-sources.mjs'))};
     registerSources();
     const { createShutdown } = await import(${JSON.stringify(join(process.cwd(), 'libs/platform/src/operations/shutdown.ts'))});
-    const logger = { info: (fields) => console.log('because ' + fields.reason), error: () => {} };
+    const logger = { info: (fields, text) => console.log(text + ': ' + fields.reason), error: () => {} };
     const shutdown = createShutdown({ logger });
     shutdown.onShutdown('hook', () => console.log('closed'));
     setInterval(() => {}, 1000);
@@ -160,14 +185,14 @@ describe('a process that ends', () => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const)
       expect(await endedBy((child) => child.kill(signal))).toEqual({
         code: 0,
-        out: `running\nbecause ${signal}\nclosed\n`,
+        out: `running\nShutting down: ${signal}\nclosed\nEverything is closed: ${signal}\n`,
       });
   });
 
   it('runs them when its launcher is gone', async () => {
     expect(await endedBy((child) => child.disconnect())).toEqual({
       code: 0,
-      out: 'running\nbecause the launcher is gone\nclosed\n',
+      out: 'running\nShutting down: the launcher is gone\nclosed\nEverything is closed: the launcher is gone\n',
     });
   });
 });

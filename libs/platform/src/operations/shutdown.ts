@@ -25,15 +25,17 @@ export function createShutdown(options: ShutdownOptions): Shutdown {
   const controller = new AbortController();
   const exit = options.exit ?? ((code: number) => process.exit(code));
   let running: Promise<void> | undefined;
+  let current: string | undefined;
 
   const runHooks = async (): Promise<boolean> => {
     let clean = true;
-    for (const { name, run } of hooks.reverse()) {
+    for (let hook = hooks.pop(); hook; hook = hooks.pop()) {
+      current = hook.name;
       try {
-        await run();
+        await hook.run();
       } catch (err) {
         clean = false;
-        options.logger.error({ err, hook: name }, 'A shutdown hook failed');
+        options.logger.error({ err, hook: current }, 'A shutdown hook failed');
       }
     }
     return clean;
@@ -42,12 +44,15 @@ export function createShutdown(options: ShutdownOptions): Shutdown {
   const end = async (reason: string, code: number): Promise<void> => {
     options.logger.info({ reason }, 'Shutting down');
     const ceiling = setTimeout(() => {
-      options.logger.error({ reason }, 'Shutdown took too long; ending now');
+      const waiting = hooks.map(({ name }) => name).reverse();
+      options.logger.error({ reason, hook: current, waiting }, 'Shutdown took too long; ending now');
       exit(code || 1);
     }, options.ceilingMs ?? 15_000);
     controller.abort(new Error(reason));
     const clean = await runHooks();
     clearTimeout(ceiling);
+    // Where this is the last line of a process that did not end well, its end itself went wrong.
+    options.logger.info({ reason }, 'Everything is closed');
     exit(clean ? code : code || 1);
   };
 
