@@ -70,7 +70,7 @@ function itemsOf({ events, upTo }: Look): SubscriptionItem[] {
 async function lookPatiently({ look, signal }: Followed, after: Position): Promise<Look | undefined> {
   for (let wait = AFTER_FAILURE_MS.first; !signal.aborted; wait = Math.min(wait * 2, AFTER_FAILURE_MS.last)) {
     try {
-      const found = await look(after);
+      const found = await untilEnd(look(after), signal);
       return signal.aborted ? undefined : found;
     } catch (error) {
       if (signal.aborted) return undefined;
@@ -79,6 +79,15 @@ async function lookPatiently({ look, signal }: Followed, after: Position): Promi
     }
   }
   return undefined;
+}
+
+/** A look at a server that hangs takes as long as its deadline; whoever ends does not wait for it. */
+function untilEnd<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const end = (): void => resolve(undefined);
+    signal.addEventListener('abort', end, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', end));
+  });
 }
 
 async function pauseUntil(moment: number, signal: AbortSignal): Promise<void> {

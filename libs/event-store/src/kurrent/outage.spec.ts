@@ -28,6 +28,37 @@ it('a server that hangs is store.unavailable at the deadline, and a subscription
   await double.stop();
 }, 30_000);
 
+it('a server that hangs holds up neither the end of a subscription nor, for long, that of the process', async () => {
+  const double = await startKurrentDouble();
+  const proxy = await startFaultProxy({ port: double.port });
+  const store = createKurrentEventStore({
+    url: `kurrentdb://127.0.0.1:${proxy.port}?tls=false`,
+    deadlineMs: 60_000,
+  });
+  await store.append('agent-1', 'no-stream', [event()]);
+  proxy.set({ mode: 'silence' });
+  const collector = new Collector(store);
+  await collector.stop();
+  await store.close();
+  await proxy.close();
+  await double.stop();
+}, 15_000);
+
+it('closes only when what was asked of the server is over: nothing of it comes into the end of the process', async () => {
+  const double = await startKurrentDouble();
+  const store = createKurrentEventStore({ url: double.url });
+  await store.append('agent-1', 'no-stream', [event()]);
+  let open = 0;
+  const asked = [store.readAll(), store.readStream('agent-1'), store.headPosition()];
+  for (const one of asked) {
+    open += 1;
+    void one.catch(() => undefined).finally(() => (open -= 1));
+  }
+  await store.close();
+  expect(open).toBe(0);
+  await double.stop();
+}, 15_000);
+
 it('a server that was restarted is found again: nothing lost, nothing twice, the same append sent again', async () => {
   const first = await startKurrentDouble();
   const { port, log } = first;

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 import { oneAhead } from './ahead.js';
 
@@ -13,11 +14,13 @@ async function settled(): Promise<void> {
   for (let n = 0; n < 10; n += 1) await setImmediate();
 }
 
+const { signal } = new AbortController();
+
 describe('reading one batch ahead', () => {
   it('F20: asks for one while one is worked on, and for no more however long that takes', async () => {
     const state = { given: 0 };
     let taken = 0;
-    for await (const number of oneAhead(numbers(state))) {
+    for await (const number of oneAhead(() => numbers(state), { signal })) {
       taken += 1;
       expect(number).toBe(taken);
       await settled();
@@ -28,7 +31,7 @@ describe('reading one batch ahead', () => {
 
   it('gives everything, in order, and ends with its source', async () => {
     const all: number[] = [];
-    for await (const number of oneAhead(numbers({ given: 0 }, 4))) all.push(number);
+    for await (const number of oneAhead(() => numbers({ given: 0 }, 4), { signal })) all.push(number);
     expect(all).toEqual([1, 2, 3, 4]);
   });
 
@@ -39,12 +42,41 @@ describe('reading one batch ahead', () => {
     }
     const all: number[] = [];
     const take = async (): Promise<void> => {
-      for await (const number of oneAhead(failing())) {
+      for await (const number of oneAhead(failing, { signal })) {
         all.push(number);
         await settled();
       }
     };
     await expect(take()).rejects.toThrow('gone');
     expect(all).toEqual([1]);
+  });
+
+  it.each(['breaks off', 'fails'])(
+    'whoever %s has the read ahead ended, and goes when it is over',
+    async (how) => {
+      let isOver = false;
+      async function* slow(stop: AbortSignal): AsyncGenerator<number> {
+        yield 1;
+        await once(stop, 'abort');
+        await settled();
+        isOver = true;
+      }
+      const take = async (): Promise<void> => {
+        for await (const _ of oneAhead(slow, { signal })) {
+          if (how === 'fails') throw new Error('no room');
+          break;
+        }
+      };
+      await (how === 'fails' ? expect(take()).rejects.toThrow('no room') : take());
+      expect(isOver).toBe(true);
+    },
+  );
+
+  it('is not held up for long by a source that does not end by its signal', async () => {
+    async function* stuck(): AsyncGenerator<number> {
+      yield 1;
+      await new Promise(() => {});
+    }
+    for await (const _ of oneAhead(stuck, { signal, endsWithinMs: 10 })) break;
   });
 });

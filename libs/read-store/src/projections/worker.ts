@@ -54,24 +54,14 @@ export class Worker {
   }
 
   async run(): Promise<void> {
-    const { store, projection, batchSize: bufferSize } = this.#options;
+    const { store, projection, signal, batchSize: bufferSize } = this.#options;
+    const { filter, newestOf } = projection;
     const after = this.#position ?? undefined;
-    const stop = new AbortController();
-    const signal = AbortSignal.any([this.#options.signal, stop.signal]);
-    const subscription = store.subscribe({
-      after,
-      filter: projection.filter,
-      newestOf: projection.newestOf,
-      signal,
-      bufferSize,
-    });
-    try {
-      for await (const items of oneAhead(subscription)) {
-        if (this.#options.signal.aborted) return;
-        await this.#take(items);
-      }
-    } finally {
-      stop.abort();
+    const subscribe = (until: AbortSignal) =>
+      store.subscribe({ after, filter, newestOf, signal: until, bufferSize });
+    for await (const items of oneAhead(subscribe, { signal })) {
+      if (signal.aborted) return;
+      await this.#take(items);
     }
   }
 
