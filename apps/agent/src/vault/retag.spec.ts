@@ -128,6 +128,60 @@ describe('the tags of a secret', () => {
   });
 });
 
+describe('repro: a change that loses a race', () => {
+  const path = 'team/db';
+  const nothingOfProduction = statement({ ...noProduction, actions: ['*'], resources: ['**'] });
+  const changes: [string, () => Promise<unknown>][] = [
+    ['deleting', () => fixture.vault.remove(ci, path)],
+    ['rotating', () => fixture.vault.rotate(ci, { path, length: 8, alphabet: 'hex' })],
+    ['rolling back', () => fixture.vault.rollback(ci, { path, version: 1 })],
+  ];
+
+  /** Whoever began waits for his commit: what begins now finds what was there before and goes into the same commit. */
+  const everybodyWaits = () => new Promise((resolve) => process.nextTick(resolve));
+
+  it.each(changes)('is decided anew about the tags that won it: %s', async (_, change) => {
+    await put(owner, 'old', dev);
+    await hold(owners, writers, nothingOfProduction);
+    const retagged = put(owner, 'gold', prod);
+    await everybodyWaits();
+    expect((await fixture.agent.parts.storage.findSecret(path))?.tags).toEqual(dev);
+    const changed = outcome(change());
+    expect([(await retagged).version, await changed]).toEqual([2, 'auth.forbidden']);
+    expect([await read(owner), await tagsNow()]).toEqual(['gold', prod]);
+    const denied = (await fixture.audit()).filter(({ outcome: of }) => of === 'denied');
+    expect(denied).toEqual([expect.objectContaining({ principal: 'ci:deploy', code: 'auth.forbidden' })]);
+    expect(fixture.told().at(-1)).toEqual([
+      'AccessDenied',
+      expect.objectContaining({ secret: path, principal: 'ci:deploy', reason: 'denied-by-policy' }),
+    ]);
+  });
+
+  it.each(changes)('goes on where it is allowed by them as well: %s', async (_, change) => {
+    await put(owner, 'old', dev);
+    await hold(owners, writers, nothingOfProduction);
+    const retagged = put(owner, 'second', { env: 'test' });
+    await everybodyWaits();
+    const changed = outcome(change());
+    expect([(await retagged).version, await changed]).toEqual([2, 'done']);
+    const { version: after } = await fixture.vault.metadata(owner, path).catch(() => ({ version: 0 }));
+    expect([0, 3]).toContain(after);
+  });
+
+  it.each(changes)(
+    'does not tell whether there is still a secret, where its tags would decide: %s',
+    async (_, change) => {
+      await put(owner, 'old', dev);
+      await hold(owners, writers, nothingOfProduction);
+      const removed = fixture.vault.remove(owner, path);
+      await everybodyWaits();
+      const changed = outcome(change());
+      await removed;
+      expect([await changed, await outcome(change())]).toEqual(['auth.forbidden', 'auth.forbidden']);
+    },
+  );
+});
+
 describe('whatever a writer does', () => {
   const path = 'team/db';
   const tags = fc.constantFrom<(Tags | undefined)[]>(undefined, {}, dev, dev, prod, { env: 'test' });

@@ -27,6 +27,8 @@ export interface GenerateRequest {
   readonly expectedVersion?: number;
 }
 
+type OnSecret = Write['operation'];
+
 /**
  * What can be done with secrets. Every method takes who asks, decides before it looks, and answers only once what it
  * did is on record. Errors are KeyfleetErrors: `auth.…`, `secret.…`, `vault.sealed`, `vault.degraded`.
@@ -128,15 +130,15 @@ export class Vault {
 
   async remove(caller: Caller, path: string, expectedVersion?: number): Promise<void> {
     const { guard, trail } = this.#parts;
-    await onRecord(this.#parts, { caller, action: 'delete', path }, ({ operation }) =>
-      retrying(async () => {
-        this.#parts.keys.assertOpen();
-        const { version: expected } = await this.#expected(path, expectedVersion);
-        const deletion = { secrets: [{ kind: 'delete', path, expected } as const], version: expected };
+    await this.#change(
+      { caller, action: 'delete', path },
+      expectedVersion,
+      async (operation, { version }) => {
+        const deletion = { secrets: [{ kind: 'delete', path, expected: version } as const], version };
         await trail.commit(operation, deletion, (names, at) => [
-          prepareEvent(SecretDeleted, { ...told(names, path, caller), versions: expected }, at),
+          prepareEvent(SecretDeleted, { ...told(names, path, caller), versions: version }, at),
         ]);
-      }),
+      },
     );
     guard.forget(path);
   }
@@ -146,47 +148,55 @@ export class Vault {
     caller: Caller,
     request: { readonly path: string; readonly version: number; readonly expectedVersion?: number },
   ): Promise<StoredSecret> {
-    const { path } = request;
-    return onRecord(this.#parts, { caller, action: 'rollback', path }, ({ operation }) =>
-      retrying(async () => {
-        const found = await this.#expected(path, request.expectedVersion);
-        const { value } = await this.#open(path, request.version);
-        try {
-          return await this.#write({
-            operation: { ...operation, path },
-            found,
-            value,
-            tell: (names, at, version) =>
-              prepareEvent(SecretUpdated, { ...told(names, path, caller), version }, at),
-          });
-        } finally {
-          value.fill(0);
-        }
-      }),
-    );
+    const { path, expectedVersion } = request;
+    return this.#change({ caller, action: 'rollback', path }, expectedVersion, async (operation, found) => {
+      const { value } = await this.#open(path, request.version);
+      const tell: Write['tell'] = (names, at, version) =>
+        prepareEvent(SecretUpdated, { ...told(names, path, caller), version }, at);
+      return this.#writeOnce({ operation, found, value, tell });
+    });
   }
 
   /** A new random value as a new version; nobody sees it on the way. */
   async rotate(caller: Caller, request: GenerateRequest): Promise<StoredSecret> {
-    const { path } = request;
+    const { path, expectedVersion } = request;
     const strategy = 'generated';
-    return onRecord(this.#parts, { caller, action: 'rotate', path }, ({ operation }) =>
+    return this.#change({ caller, action: 'rotate', path }, expectedVersion, async (operation, found) => {
+      const value = generateValue(request.length, request.alphabet);
+      const tell: Write['tell'] = (names, at, version) =>
+        prepareEvent(SecretRotated, { ...told(names, path, caller), version, strategy }, at);
+      return this.#writeOnce({ operation, found, value, tell });
+    });
+  }
+
+  /**
+   * Changes a secret that is there. Each try decides anew about what it finds: after a lost race the secret may have
+   * other tags, and be one that the caller may not change.
+   */
+  #change<T>(
+    asked: OnSecret,
+    expectedVersion: number | undefined,
+    work: (operation: OnSecret, found: StoredSecret) => Promise<T>,
+  ): Promise<T> {
+    return onRecord(this.#parts, asked, (attempt) =>
       retrying(async () => {
-        const found = await this.#expected(path, request.expectedVersion);
-        const value = generateValue(request.length, request.alphabet);
-        try {
-          return await this.#write({
-            operation: { ...operation, path },
-            found,
-            value,
-            tell: (names, at, version) =>
-              prepareEvent(SecretRotated, { ...told(names, path, caller), version, strategy }, at),
-          });
-        } finally {
-          value.fill(0);
-        }
+        this.#parts.keys.assertOpen();
+        const found = await this.#parts.storage.findSecret(asked.path);
+        attempt.operation = await authorise(this.#parts, asked, { tags: found?.tags });
+        if (!found) throw new KeyfleetError('secret.not-found');
+        expectVersion(found, expectedVersion);
+        return work({ ...attempt.operation, path: asked.path }, found);
       }),
     );
+  }
+
+  /** A value that is wiped whatever comes of it. */
+  async #writeOnce(write: Write): Promise<StoredSecret> {
+    try {
+      return await this.#write(write);
+    } finally {
+      write.value.fill(0);
+    }
   }
 
   async #write(write: Write): Promise<StoredSecret> {
@@ -212,12 +222,6 @@ export class Vault {
   async #find(path: string): Promise<StoredSecret> {
     const found = await this.#parts.storage.findSecret(path);
     if (!found) throw new KeyfleetError('secret.not-found');
-    return found;
-  }
-
-  async #expected(path: string, expectedVersion: number | undefined): Promise<StoredSecret> {
-    const found = await this.#find(path);
-    expectVersion(found, expectedVersion);
     return found;
   }
 
