@@ -2,20 +2,39 @@ import { connect, createServer } from 'node:net';
 
 /** Below those a system takes for outgoing connections (32,768 and up on Linux, 49,152 elsewhere). */
 const OURS = { from: 20_000, to: 32_000 };
+/** Each process takes from a part of its own first: of those that start at the same time none looks where another does. */
+const PART = 40;
 const ATTEMPTS = 20;
+
+/** Given out by this process; whoever asked may not listen there yet. */
+const given = new Set<number>();
 
 /**
  * A port nobody listens on at 127.0.0.1; the preferred one where it is free. Between this look and the listener's own,
- * seconds may pass: a port the system chooses itself would be taken meanwhile by any connection anybody makes.
+ * seconds may pass: a port the system chooses itself would be taken meanwhile by any connection anybody makes, and a
+ * port out of all of ours by another process that looks at the same moment.
  */
 export async function freePort(preferred?: number): Promise<number> {
-  const random = (): number => OURS.from + Math.floor(Math.random() * (OURS.to - OURS.from));
-  const candidates = Array.from({ length: ATTEMPTS }, random);
+  const candidates = [...ownPart(), ...Array.from({ length: ATTEMPTS }, anyOfOurs)];
   for (const port of preferred ? [preferred, ...candidates] : candidates) {
+    if (given.has(port) && port !== preferred) continue;
+    given.add(port);
     const found = await listenOnce(port).catch(() => undefined);
     if (found) return found;
   }
   return listenOnce(0);
+}
+
+function ownPart(): number[] {
+  const parts = (OURS.to - OURS.from) / PART;
+  const first = OURS.from + (process.pid % parts) * PART;
+  // Not always in the same order: what connects to a port of before shall not meet another server there.
+  const begin = Math.floor(Math.random() * PART);
+  return Array.from({ length: PART }, (_, at) => first + ((begin + at) % PART));
+}
+
+function anyOfOurs(): number {
+  return OURS.from + Math.floor(Math.random() * (OURS.to - OURS.from));
 }
 
 function listenOnce(port: number): Promise<number> {
