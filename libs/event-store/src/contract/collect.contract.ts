@@ -53,6 +53,11 @@ export class Collector {
     return this.until(({ events }) => events.length >= count);
   }
 
+  /** When the iteration is over by itself; rejects with what it ended with. */
+  ended(): Promise<void> {
+    return this.#done;
+  }
+
   /** Ends by its signal; resolves when the iteration is over. */
   async stop(): Promise<void> {
     this.#abort.abort();
