@@ -7,6 +7,7 @@ const USAGE = `npm run agent -- <what>
   list           the demo agents of the running installation
   start <name>   bring an agent back that ended
   stop <name>    end an agent properly
+  enrol <name>   let an agent that was revoked enrol anew, as another agent with the same secrets
 ${RUN_USAGE}
 ${BREAK_GLASS_USAGE}`;
 
@@ -32,7 +33,8 @@ async function main(args: readonly string[]): Promise<number> {
 
 function understand(action: string | undefined, name: string | undefined): ControlRequest | undefined {
   if (action === 'list') return { command: 'agent', action };
-  if ((action === 'start' || action === 'stop') && name) return { command: 'agent', action, name };
+  if ((action === 'start' || action === 'stop' || action === 'enrol') && name)
+    return { command: 'agent', action, name };
   return undefined;
 }
 

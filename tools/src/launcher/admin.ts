@@ -33,6 +33,11 @@ export class Admin {
     return (await this.#get<{ items: AgentRow[] }>(`/orgs/${org}/agents?limit=200`)).items;
   }
 
+  /** As the control plane shows it now. */
+  agent(org: string, id: string): Promise<AgentRow> {
+    return this.#get<AgentRow>(`/orgs/${org}/agents/${id}`);
+  }
+
   async issueEnrolmentToken(org: string, labels: Readonly<Record<string, string>>): Promise<string> {
     const answer = await this.#send<{ token: string }>('POST', `/orgs/${org}/enrolment-tokens`, { labels });
     return answer.token;

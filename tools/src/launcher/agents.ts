@@ -17,6 +17,18 @@ export interface AgentPlace {
   readonly caFile: string;
 }
 
+/** What an agent's own API says of its link; the id is that of its last enrolment. */
+interface AgentStatus {
+  readonly agentId: string | null;
+  readonly link: { readonly state: string };
+}
+
+/** How it stands with the control plane, once that is settled. */
+export type Standing =
+  | { readonly kind: 'connected'; readonly id: string }
+  /** `noticed` once the agent itself knows: only then does it enrol anew. */
+  | { readonly kind: 'revoked'; readonly id: string; readonly noticed: boolean };
+
 interface DemoAgentOptions {
   readonly demo: DemoAgent;
   readonly layout: Layout;
@@ -63,8 +75,34 @@ export class DemoAgentProcess {
 
   /** Its id once it is enrolled and connected. */
   async connectedId(): Promise<string | undefined> {
-    const status = await this.#status();
-    return status?.link.state === 'connected' ? (status.agentId ?? undefined) : undefined;
+    const standing = await this.standing();
+    return standing?.kind === 'connected' ? standing.id : undefined;
+  }
+
+  /** Undefined while it is still on its way, and where it does not answer. */
+  async standing(): Promise<Standing | undefined> {
+    const { agentId: id, link } = (await this.#status()) ?? {};
+    if (id && link?.state === 'connected') return { kind: 'connected', id };
+    if (id && link?.state === 'revoked') return { kind: 'revoked', id, noticed: true };
+    return undefined;
+  }
+
+  /**
+   * The same by the word of the control plane: an agent that was ended before it heard that it was revoked hears no
+   * more from the broker than any that is refused, and asks for the reason only after some minutes.
+   */
+  async standingByControlPlane(): Promise<Standing | undefined> {
+    const { agentId: id, link } = (await this.#status()) ?? {};
+    if (!id || !link || !['connecting', 'offline'].includes(link.state)) return undefined;
+    const { state } = await this.#admin.agent(this.place.demo.org, id);
+    return state === 'revoked' ? { kind: 'revoked', id, noticed: false } : undefined;
+  }
+
+  /** A revoked agent that starts with another token than it was enrolled with becomes a new agent. */
+  async renewToken(): Promise<void> {
+    const { demo } = this.place;
+    const token = await this.#admin.issueEnrolmentToken(demo.org, demo.labels);
+    writePrivate(this.#tokenFile, `${token}\n`);
   }
 
   async #launch(): Promise<ManagedProcess> {
@@ -90,14 +128,15 @@ export class DemoAgentProcess {
 
   /** A fresh token where it has none that could still be good; an enrolled agent does not look at it. */
   async #enrolmentToken(): Promise<string> {
-    const { demo, directory } = this.place;
-    const file = join(directory, 'enrolment-token');
-    if (!existsSync(join(directory, 'link', 'identity.json')))
-      writePrivate(file, `${await this.#admin.issueEnrolmentToken(demo.org, demo.labels)}\n`);
-    return file;
+    if (!existsSync(join(this.place.directory, 'link', 'identity.json'))) await this.renewToken();
+    return this.#tokenFile;
   }
 
-  async #status(): Promise<{ agentId: string | null; link: { state: string } } | undefined> {
+  get #tokenFile(): string {
+    return join(this.place.directory, 'enrolment-token');
+  }
+
+  async #status(): Promise<AgentStatus | undefined> {
     const { url, apiKeyFile, caFile } = this.place;
     if (!existsSync(apiKeyFile) || !existsSync(caFile)) return undefined;
     const answer = await call({
@@ -106,9 +145,7 @@ export class DemoAgentProcess {
       headers: { authorization: `Bearer ${readFileSync(apiKeyFile, 'utf8').trim()}` },
       timeoutMs: 3_000,
     });
-    return answer.status === 200
-      ? (answer.body as { agentId: string | null; link: { state: string } })
-      : undefined;
+    return answer.status === 200 ? (answer.body as AgentStatus) : undefined;
   }
 }
 

@@ -7,7 +7,7 @@ const request = z.discriminatedUnion('command', [
   z.strictObject({ command: z.literal('status') }),
   z.strictObject({
     command: z.literal('agent'),
-    action: z.enum(['start', 'stop', 'list']),
+    action: z.enum(['start', 'stop', 'list', 'enrol']),
     name: z.string().optional(),
   }),
 ]);

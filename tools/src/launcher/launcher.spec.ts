@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { temporaryDirectory, waitFor } from '@keyfleet/testing';
 import postgres from 'postgres';
@@ -58,6 +58,17 @@ class RunningLauncher {
       .map((pid) => readOr(`/proc/${pid}/cmdline`).replaceAll('\0', ' '))
       .filter((line) => line.includes(this.root));
   }
+}
+
+/** An agent of an earlier start. */
+function enrolledBefore(root: string, name: string, more: object): void {
+  const place = join(root, '.keyfleet/agents', name);
+  mkdirSync(join(place, 'link'), { recursive: true });
+  writeFileSync(join(place, 'enrolment-token'), 'kfe_before\n');
+  writeFileSync(
+    join(place, 'link/identity.json'),
+    JSON.stringify({ agentId: `agt_${name}`, token: 'kfe_before', ...more }),
+  );
 }
 
 function readOr(path: string): string {
@@ -146,6 +157,55 @@ describe('the launcher', () => {
     const launcher = new RunningLauncher(root);
     await waitFor(() => launcher.output.includes('✓ servers') || launcher.child.exitCode !== null, CEILING);
     launcher.child.kill('SIGINT');
+    const [code] = (await once(launcher.child, 'exit')) as [number | null];
+    expect([code, launcher.left()]).toEqual([0, []]);
+  }, 120_000);
+
+  it('repro-revoked-demo-agent: starts all others beside revoked ones, says how they come back, and enrols anew who is asked to', async () => {
+    const fleet = temporaryDirectory('checkout');
+    fakeCheckout(fleet, join(REPOSITORY, '.keyfleet', 'vendor'));
+    // One heard of it, one was ended before it could.
+    enrolledBefore(fleet, 'payments-eu', { revokedAt: '2026-01-01T00:00:00.000Z' });
+    enrolledBefore(fleet, 'plant-one', {});
+    writeFileSync(
+      join(fleet, '.keyfleet/fake-revoked.json'),
+      JSON.stringify(['agt_payments-eu', 'agt_plant-one']),
+    );
+    const launcher = new RunningLauncher(fleet);
+    const ids = (): string[] => launcher.runFile.agents.map(({ id }) => id);
+    await launcher.ready();
+    expect(ids()).toEqual(['agt_payments-eu', 'agt_payments-us', 'agt_plant-one']);
+    await waitFor(() => launcher.output.includes('Ctrl-C ends everything'));
+    for (const name of ['payments-eu', 'plant-one'])
+      expect(launcher.output).toMatch(
+        new RegExp(`${name} was revoked and .*: npm run agent -- enrol ${name}\n`),
+      );
+    expect(launcher.output).not.toContain('payments-us was revoked');
+    expect(launcher.agentTool('list').stdout).toMatch(
+      /payments-eu .*running, pid \d+; was revoked.*\npayments-us .*running, pid \d+\nplant-one .*; was revoked/,
+    );
+
+    launcher.agentTool('stop', 'payments-eu');
+    expect(launcher.agentTool('list').stdout).toMatch(/payments-eu .*not running; was revoked/);
+    expect(launcher.agentTool('start', 'payments-eu')).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/is running \(pid \d+\)\. It was revoked .* enrol payments-eu/),
+    });
+    expect(launcher.agentTool('enrol', 'payments-us')).toMatchObject({
+      status: 4,
+      stderr: expect.stringContaining('was not revoked'),
+    });
+    expect(launcher.agentTool('enrol', 'plant-one')).toMatchObject({
+      status: 4,
+      stderr: expect.stringContaining('has not heard yet'),
+    });
+    expect(launcher.agentTool('enrol', 'payments-eu')).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('enrolled anew, as agt_payments-eu-anew'),
+    });
+    expect(ids()).toEqual(['agt_payments-eu-anew', 'agt_payments-us', 'agt_plant-one']);
+    expect(launcher.agentTool('list').stdout).toMatch(/payments-eu .*running, pid \d+\n/);
+    launcher.child.kill('SIGTERM');
     const [code] = (await once(launcher.child, 'exit')) as [number | null];
     expect([code, launcher.left()]).toEqual([0, []]);
   }, 120_000);

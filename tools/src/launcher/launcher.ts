@@ -31,7 +31,7 @@ export class Launcher {
   #natsUrl = '';
   #gatewayUrl = '';
   #services: Service[] = [];
-  #fleet = new Fleet([]);
+  #fleet = new Fleet([], this.#stop.signal);
   #orgs: Org[] = [];
   #ready = false;
   #starting: Promise<void> | undefined;
@@ -122,7 +122,10 @@ export class Launcher {
       };
     if (!this.#ready)
       return { ok: false, message: 'Keyfleet is still starting; try again when it is ready.' };
-    return this.#fleet.control(asked);
+    const answer = await this.#fleet.control(asked);
+    // It has another id by now.
+    if (asked.action === 'enrol') this.#writeRunFile();
+    return answer;
   };
 
   #step<T>(name: string, work: (say: (message: string) => void) => Promise<T>): Promise<T> {
@@ -181,10 +184,11 @@ export class Launcher {
       signal,
       onEvent: this.#tell,
     };
-    this.#fleet = new Fleet(await placeAgents(demoAgents(this.#options.agents), this.#ports, context));
-    await this.#fleet.start(signal);
+    const agents = await placeAgents(demoAgents(this.#options.agents), this.#ports, context);
+    this.#fleet = new Fleet(agents, signal);
+    await this.#fleet.start();
     await this.#fleet.seed();
-    const ids = this.#fleet.agents.map((agent) => this.#fleet.idOf(agent));
+    const ids = this.#fleet.connected.map((agent) => this.#fleet.idOf(agent));
     await waitUntilOnline(admin, this.#orgs, { ids, signal });
   }
 
@@ -250,6 +254,7 @@ export class Launcher {
       `  Sign in as  ${admin.email}`,
       `  Password    in ${admin.passwordFile}`,
       `  Policies are reviewed by another person: ${reviewer.email}, password in ${reviewer.passwordFile}`,
+      ...this.#fleet.remarks.map((remark) => `  ${remark}`),
       '',
       `  Ready: ${this.#progress.breakdown()}`,
       '  Ctrl-C ends everything; the data stays in .keyfleet/.',
