@@ -8,6 +8,8 @@ export interface Move {
   readonly to: number;
   /** `prev` of the first entry of epoch `to`. */
   readonly prev: string;
+  /** After a gap nothing from entry `from` on was stored anywhere; after a fork another past of it may be. */
+  readonly by: 'fork' | 'gap';
   /** RFC 3339, when the store recorded it. */
   readonly recordedAt: string;
 }
@@ -47,6 +49,7 @@ export function foldAgent(record: AgentRecord | null, event: RecordedEvent): Age
           from: data['forkedAt'] as number,
           to: data['newEpoch'] as number,
           prev: data['prev'] as string,
+          by: 'fork',
           recordedAt: event.recordedAt,
         },
       );
@@ -59,6 +62,7 @@ export function foldAgent(record: AgentRecord | null, event: RecordedEvent): Age
           to: data['newEpoch'] as number,
           // The epoch's start is the next event of the same append and says it.
           prev: GENESIS_HASH,
+          by: 'gap',
           recordedAt: event.recordedAt,
         },
       );

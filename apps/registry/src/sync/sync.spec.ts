@@ -104,20 +104,20 @@ describe('sync', () => {
     expect(plane.quarantine.kept).toMatchObject([{ reason: 'schema', pointers: ['/#7'] }]);
   });
 
-  it('repeats a fork that was not heard of', async () => {
+  it('leaves a fork that was not heard of to ingest, which sees the entries: it repeats it', async () => {
     agent.recordMany(4);
     await send();
+    const { 3: last } = agent.entries;
     agent.entries = agent.entries.slice(0, 2);
-    agent.recordMany(1);
+    const [third] = agent.recordMany(1);
     const fork = await send();
-    if (!('forkedAt' in fork)) throw new Error('no fork');
-    const { epoch, prev, forkedAt } = fork;
-    expect(await ask()).toMatchObject({
-      epoch,
-      prev,
-      rechainFrom: forkedAt,
-      watermark: { seq: 0, hash: prev },
-    });
+    expect(fork).toMatchObject({ forkedAt: 3, epoch: 2 });
+    const former = { epoch: 1, watermark: { seq: 4, hash: last?.hash }, rechainFrom: null };
+    expect(await ask()).toMatchObject(former);
+    expect(await send()).toEqual(fork);
+    // A twin that keeps the stored third entry asks the very same, but for its hash.
+    expect(await ask({ oldestSeq: 3, oldestPrev: third?.prev })).toMatchObject(former);
+    expect(await send([third])).toEqual(fork);
     expect(await facts()).toHaveLength(1);
   });
 });
@@ -159,6 +159,20 @@ describe('after the control plane was restored', () => {
     expect(await facts()).toEqual(told);
     agent.move({ forkedAt: 6, epoch: 2, prev: place.prev });
     expect(await send()).toMatchObject({ epoch: 2, seq: 3 });
+  });
+
+  it('what was dropped since a gap was not heard of is another one', async () => {
+    const entries = agent.recordMany(8);
+    await send();
+    await restore((stream, revision) => stream !== journal(1) || revision < 3n);
+    agent.entries = entries.slice(5);
+    expect(await ask()).toMatchObject({ epoch: 2, rechainFrom: 6 });
+    agent.entries = entries.slice(6);
+    const place = (await ask()) as Place;
+    expect(place).toMatchObject({ epoch: 3, rechainFrom: 7, watermark: { seq: 0, hash: entries[2]?.hash } });
+    expect((await facts())[2]).toMatchObject({ data: { epoch: 1, from: 6, to: 6, newEpoch: 3 } });
+    agent.move({ forkedAt: 7, epoch: 3, prev: place.prev });
+    expect(await send()).toMatchObject({ epoch: 3, seq: 2 });
   });
 
   it('an agent that has nothing left to send again goes on in a new epoch', async () => {

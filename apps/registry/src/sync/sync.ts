@@ -102,15 +102,21 @@ export class Sync {
   }
 
   /**
-   * The agent was told of a newer epoch and did not hear it: told again. Otherwise its disk was rolled back; it sends
-   * what it has as it has it, and ingest finds the first entry that is not stored anywhere.
+   * Of a gap that the agent did not hear of it is told again: nothing it keeps is stored. A fork is not for us to repeat,
+   * because heads and places do not tell this disk from an earlier image of it or from its twin: the agent sends what it
+   * has as it has it, and ingest finds the first entry that is not stored anywhere, and repeats the fork where it is that.
    */
-  async #inFormerEpoch(record: AgentRecord, request: SyncRequest): Promise<Place> {
+  async #inFormerEpoch(record: AgentRecord, request: SyncRequest): Promise<Place | 'later' | undefined> {
     const { epoch } = request.head;
     const move = await this.#options.epochs.unusedMove(record, epoch);
-    if (move) {
-      const rechainFrom = Math.min(move.from, request.head.seq + 1);
-      return { epoch: move.to, watermark: { seq: 0, hash: move.prev }, prev: move.prev, rechainFrom };
+    if (move?.by === 'gap') {
+      const { from, to, prev } = move;
+      const oldest = oldestOf(request);
+      if (oldest === from) return { epoch: to, watermark: { seq: 0, hash: prev }, prev, rechainFrom: from };
+      // Since it asked, it has dropped some that the store had acknowledged before it was put back.
+      const unused = { seq: 0, hash: prev };
+      if (oldest > from)
+        return this.#afterGap({ record, request, head: unused }, { epoch, from, to: oldest - 1 });
     }
     // The beginning of a former epoch is where the move into it says; of the first one, the genesis.
     const prev = record.moves.find(({ to }) => to === epoch)?.prev ?? GENESIS_HASH;
