@@ -1,10 +1,11 @@
-import type { Caller } from '../access/caller.js';
-import { networkOf } from '../access/caller.js';
+import { type Caller, networkOf } from '../access/caller.js';
 import type { UsageClass } from '../storage/port.js';
 import type { Action, Outcome } from './entry.js';
+import { isStranger } from './strangers.js';
 
 /** Beyond so many classes in a minute new ones are counted without secret, network and client. */
 const MAX_CLASSES = 5_000;
+const MAX_OF_STRANGERS = 200;
 
 export interface Operation {
   readonly caller: Caller;
@@ -14,47 +15,61 @@ export interface Operation {
   readonly policyVersion?: number | null;
 }
 
-/** The request classes of the current minute, each made once. */
+/** The request classes of the current minute, each made once; strangers take none of the room of those with a key. */
 export class RequestClasses {
-  readonly #limit: number;
-  #minute = '';
-  readonly #known = new Map<string, UsageClass>();
+  readonly #known = new Classes(MAX_CLASSES);
+  readonly #strangers = new Classes(MAX_OF_STRANGERS);
 
-  constructor(limit = MAX_CLASSES) {
-    this.#limit = limit;
-  }
-
-  /** What strangers ask for is theirs to choose, so it is no part of their class. */
+  /** What strangers ask for, and what they call themselves, is theirs to choose, so it is no part of their class. */
   of(operation: Operation, outcome: Outcome, minute: string): UsageClass {
-    if (minute !== this.#minute) {
-      this.#minute = minute;
-      this.#known.clear();
-    }
     const { caller, action } = operation;
-    const known = caller.credential === 'known';
+    const stranger = isStranger(caller);
     const full: UsageClass = {
-      secret: known ? operation.path : null,
+      secret: stranger ? null : operation.path,
       action,
       principal: caller.principal,
       groups: [...caller.groups],
       network: networkOf(caller.address),
       method: caller.method,
       secondFactor: false,
-      client: caller.client,
+      client: stranger ? null : caller.client,
       outcome,
       policyVersion: operation.policyVersion ?? null,
     };
-    return (
-      this.#once(full) ?? this.#once({ ...full, secret: null, network: null, client: null }, true) ?? full
-    );
+    return (stranger ? this.#strangers : this.#known).once(full, minute);
+  }
+}
+
+/** So many classes in full, the rest in short. */
+class Classes {
+  readonly #limit: number;
+  readonly #made = new Map<string, UsageClass>();
+  #minute = '';
+
+  constructor(limit: number) {
+    this.#limit = limit;
   }
 
-  #once(wanted: UsageClass, always = false): UsageClass | undefined {
-    const key = Object.values(wanted).join('\n');
-    const found = this.#known.get(key);
-    if (found) return found;
-    if (!always && this.#known.size >= this.#limit) return undefined;
-    this.#known.set(key, wanted);
-    return wanted;
+  once(full: UsageClass, minute: string): UsageClass {
+    if (minute !== this.#minute) {
+      this.#minute = minute;
+      this.#made.clear();
+    }
+    const short = () => ({ ...full, secret: null, network: null, client: null });
+    return this.#found(full) ?? this.#make(this.#made.size < this.#limit ? full : short());
   }
+
+  #found(wanted: UsageClass): UsageClass | undefined {
+    return this.#made.get(keyOf(wanted));
+  }
+
+  #make(wanted: UsageClass): UsageClass {
+    const found = this.#found(wanted);
+    if (!found) this.#made.set(keyOf(wanted), wanted);
+    return found ?? wanted;
+  }
+}
+
+function keyOf(of: UsageClass): string {
+  return Object.values(of).join('\n');
 }

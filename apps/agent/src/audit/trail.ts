@@ -21,6 +21,7 @@ import { type Operation, RequestClasses } from './classes.js';
 import { DenialLimit } from './denials.js';
 import type { AuditLine, Outcome } from './entry.js';
 import { prepareEvent } from './prepare.js';
+import { isStranger } from './strangers.js';
 
 export interface TrailOptions {
   readonly storage: VaultStorage;
@@ -57,6 +58,11 @@ export class Trail {
 
   constructor(options: TrailOptions) {
     this.#options = options;
+  }
+
+  /** Audit lines that wait in memory for a disk that refuses. */
+  get heldLines(): number {
+    return this.#held.length;
   }
 
   now(): string {
@@ -170,7 +176,8 @@ export class Trail {
   #denied(operation: Operation, result: Result, reason: (typeof DENIAL_REASONS)[number]) {
     const minute = minuteOf(this.now());
     const of = this.#classOf(operation, result, minute);
-    if (!this.#denials.admits(minute, `${reason}\n${Object.values(of).join('\n')}`)) return undefined;
+    const kind = `${reason}\n${Object.values(of).join('\n')}`;
+    if (!this.#denials.admits(minute, kind, isStranger(operation.caller))) return undefined;
     return (names: GuardedNames, at: string) => {
       const { outcome: _o, policyVersion: _p, ...requested } = guardedClass(of, names);
       return [prepareEvent(AccessDenied, { ...requested, reason }, at)];
