@@ -5,6 +5,7 @@ import type { Executor } from '@keyfleet/postgres';
 export interface Change {
   /** `null` where every organisation may see it. */
   readonly orgId: string | null;
+  /** Empty where any of them may have changed. */
   readonly ids: readonly string[];
 }
 

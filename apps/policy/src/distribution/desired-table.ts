@@ -197,6 +197,7 @@ export async function emptyUnused(sql: Executor): Promise<void> {
       and not exists (select from policy.desired d where d.org_id = b.org_id and d.hash = b.hash)`;
 }
 
-function announce(tx: Executor, orgId: string, ids: readonly string[]): Promise<void> {
-  return announceChanges(tx, 'policy.desired', [{ orgId, ids }], null);
+async function announce(tx: Executor, orgId: string, ids: readonly string[]): Promise<void> {
+  // Without ids it would say that any may have changed.
+  if (ids.length > 0) await announceChanges(tx, 'policy.desired', [{ orgId, ids }], null);
 }

@@ -56,6 +56,31 @@ describe('the change feed', () => {
     expect(notices.at(-1)).toEqual({ readModel: 'test.other', orgId: null, ids: [], position: null });
   });
 
+  it('repro-silent-timeline: tells once of an organisation any of whose rows may have changed, beside ids or not', async () => {
+    await transaction(writer, (tx) =>
+      announceChanges(
+        tx,
+        'test.notes',
+        [
+          { orgId: 'org_a', ids: [] },
+          { orgId: 'org_b', ids: ['one'] },
+          { orgId: 'org_b', ids: [] },
+          { orgId: null, ids: [] },
+          { orgId: 'org_a', ids: [] },
+        ],
+        '7',
+      ),
+    );
+    await tell(['last'], 'org_c');
+    await waitFor(() => notices.some(({ orgId }) => orgId === 'org_c'));
+    const any = { readModel: 'test.notes', ids: [], position: '7' };
+    expect(notices.slice(0, -1)).toEqual([
+      { ...any, orgId: 'org_a' },
+      { ...any, orgId: 'org_b' },
+      { ...any, orgId: null },
+    ]);
+  });
+
   it('tells nothing of a transaction that was rolled back, and ignores what is no notice', async () => {
     const failed = transaction(writer, async (tx) => {
       await announceChanges(tx, 'test.notes', [{ orgId: 'org_a', ids: ['x'] }], '7');

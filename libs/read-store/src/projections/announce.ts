@@ -8,7 +8,10 @@ export const CHANNEL = 'keyfleet_changed';
 /** One NOTIFY may carry 8,000 bytes; so many ids fit with room to spare. */
 const IDS_PER_NOTICE = 100;
 
-/** Tells listeners, when this transaction commits, which rows of which organisation changed. */
+/**
+ * Tells listeners, when this transaction commits, which rows of which organisation changed. A change without ids says
+ * that any of that organisation's may have, and takes one notice however much changed.
+ */
 export async function announceChanges(
   tx: Executor,
   readModel: string,
@@ -16,9 +19,11 @@ export async function announceChanges(
   position: Position | null,
 ): Promise<void> {
   const notices: ChangeNotice[] = [];
-  for (const [orgId, ids] of byOrganisation(changes))
-    for (let at = 0; at < ids.length; at += IDS_PER_NOTICE)
-      notices.push({ readModel, orgId, ids: ids.slice(at, at + IDS_PER_NOTICE), position });
+  for (const [orgId, ids] of byOrganisation(changes)) {
+    let at = 0;
+    do notices.push({ readModel, orgId, ids: ids.slice(at, at + IDS_PER_NOTICE), position });
+    while ((at += IDS_PER_NOTICE) < ids.length);
+  }
   await notify(tx, notices);
 }
 
@@ -37,12 +42,15 @@ async function notify(tx: Executor, notices: readonly ChangeNotice[]): Promise<v
   await tx`select pg_notify(${CHANNEL}, notice) from unnest(${texts}::text[]) as notice`;
 }
 
+/** Of each organisation the ids that changed; none where one of the changes names none, for it may be any. */
 function byOrganisation(changes: readonly Change[]): Map<string | null, readonly string[]> {
-  const sets = new Map<string | null, Set<string>>();
+  const named = new Map<string | null, Set<string>>();
+  const whole = new Set<string | null>();
   for (const { orgId, ids } of changes) {
-    const all = sets.get(orgId) ?? new Set<string>();
+    if (ids.length === 0) whole.add(orgId);
+    const all = named.get(orgId) ?? new Set<string>();
     for (const id of ids) all.add(id);
-    sets.set(orgId, all);
+    named.set(orgId, all);
   }
-  return new Map([...sets].map(([orgId, ids]) => [orgId, [...ids]]));
+  return new Map([...named].map(([orgId, ids]) => [orgId, whole.has(orgId) ? [] : [...ids]]));
 }

@@ -9,6 +9,7 @@ import { projectionsMigrations } from '../projections/schema.js';
 /** A real PostgreSQL of a spec's own. */
 export interface ReadModelDatabase {
   as(role: DatabaseRole): Sql;
+  urlFor(role: DatabaseRole): string;
   /** Applies events as the projection's host does: in one transaction, as the worker. */
   project(projection: Projection, events: readonly RecordedEvent[]): ReturnType<Projection['apply']>;
   emptyTables(projection: Projection): Promise<void>;
@@ -30,6 +31,7 @@ export async function readModelDatabase(sets: readonly MigrationSet[]): Promise<
   const tableOf = (projection: Projection) => (name: string) => physicalName(name, projection.version);
   return {
     as,
+    urlFor: (role) => database.urlFor(role),
     project: (projection, events) =>
       transaction(as('kf_worker'), (tx) => projection.apply(events, { tx, table: tableOf(projection) })),
     emptyTables: async (projection) => {

@@ -12,6 +12,7 @@ export interface AnalyticsWorld {
   readonly store: EventStore;
   readonly cursors: Cursors;
   as(role: DatabaseRole): Sql;
+  urlFor(role: DatabaseRole): string;
   /** Appends one fact and lets this much time pass. */
   happen(
     stream: string,
@@ -31,7 +32,7 @@ export const OTHER = 'org_01932b1e-7c3a-7abc-8def-00000000000b';
 
 /** The read models of analytics on a real PostgreSQL, fed by hand. */
 export async function analyticsWorld(): Promise<AnalyticsWorld> {
-  const { as, project, emptyTables, close } = await readModelDatabase([analyticsMigrations]);
+  const { as, urlFor, project, emptyTables, close } = await readModelDatabase([analyticsMigrations]);
   const clock = new TestClock();
   let store = createInMemoryEventStore({ clock });
   return {
@@ -41,6 +42,7 @@ export async function analyticsWorld(): Promise<AnalyticsWorld> {
       return store;
     },
     as,
+    urlFor,
     happen: async (stream, type, data, { orgId = ORG, actor = 'usr_1', at, ms = 1_000 } = {}) => {
       const metadata = { orgId, actor, at: at ?? new Date(clock.now()).toISOString() };
       const event: NewEvent = { id: newId('evt'), type, v: 1, data, metadata };
