@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AgentStatus } from '@keyfleet/contracts/http';
 import { type Clock, isKeyfleetError } from '@keyfleet/kernel';
 import { type Logger, type Metrics, type Operations, startOperations } from '@keyfleet/platform';
 import { SELF } from './access/caller.js';
 import { ensureRootKey } from './access/root-key.js';
+import { AgentFile } from './agent-file.js';
 import { type Api, startApi } from './api/server.js';
 import { LocalTls } from './api/tls.js';
 import type { AgentConfig } from './config.js';
-import { writePrivateFile } from './files.js';
 import type { Link, LinkHost } from './link/host.js';
 import { IdentityStore } from './link/identity/store.js';
 import { startLink } from './link/index.js';
@@ -73,16 +73,20 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
     registry: metrics.registry,
     checks: checks(agent),
   });
-  const maintenance = new Maintenance({ agent, clock, logger, audit: config.agent.audit });
+  const about = { url: api.url, caFile: tls.caFile, operationsUrl: operations.url };
+  const agentId = () => agent.identity()?.agentId ?? null;
+  const agentFile = new AgentFile({ directory, agentId, about, logger });
+  const maintenance = new Maintenance({ agent, clock, logger, audit: config.agent.audit, agentFile });
   maintenance.start();
-  keepAgentFile(directory, agent, { url: api.url, caFile: tls.caFile, operationsUrl: operations.url });
+  agent.journal.onAppend(() => agentFile.write());
+  agentFile.write();
   return {
     url: api.url,
     caFile: tls.caFile,
     operations,
     close: async () => {
       operations.setDraining();
-      rmSync(join(directory, 'agent.json'), { force: true });
+      agentFile.close();
       clearInterval(renewal);
       await api.close();
       await maintenance.close();
@@ -112,7 +116,13 @@ async function openVault(agent: AgentVault, directory: string, logger: Logger): 
       'The vault is sealed: its keys cannot be opened',
     );
   }
-  await agent.tellSeal();
+  try {
+    await agent.tellSeal();
+  } catch (error) {
+    // What it serves does not wait for a disk that is full; the next start tells it.
+    if (!isKeyfleetError(error, 'vault.degraded')) throw error;
+    logger.warn({ code: error.code }, 'Whether the vault is sealed could not be put on record');
+  }
 }
 
 function linkHost({ config, version, clock, logger, metrics }: AgentOptions, agent: AgentVault): LinkHost {
@@ -205,20 +215,4 @@ async function renew(tls: LocalTls, api: Api, logger: Logger): Promise<void> {
   } catch (err) {
     logger.error({ err }, 'The certificate of the API could not be renewed; it will be tried again');
   }
-}
-
-/** Tells scripts where the agent is and, once it knows, who. */
-function keepAgentFile(directory: string, agent: AgentVault, about: object): void {
-  let written: string | null | undefined;
-  const write = () => {
-    const agentId = agent.identity()?.agentId ?? null;
-    if (agentId === written) return;
-    written = agentId;
-    writePrivateFile(
-      join(directory, 'agent.json'),
-      `${JSON.stringify({ ...about, pid: process.pid, agentId })}\n`,
-    );
-  };
-  agent.journal.onAppend(write);
-  write();
 }

@@ -7,6 +7,7 @@ const RECOVER_MS = 2_000;
 /** How soon a policy that was set aside on this machine is. */
 const POLICY_MS = 1_000;
 const REPORT_MS = 5_000;
+const AGENT_FILE_MS = 5_000;
 const REWRAP_MS = 60_000;
 const RETAIN_MS = 600_000;
 const DAY = 24 * 3_600_000;
@@ -16,6 +17,8 @@ export interface MaintenanceOptions {
   readonly clock: Clock;
   readonly logger: Pick<Logger, 'info' | 'warn' | 'error'>;
   readonly audit: { readonly days: number; readonly lines: number };
+  /** Written where it could not be before. */
+  readonly agentFile: { write(): void };
 }
 
 /** What an agent does by itself from time to time. Each job waits for its own end; a failed one is tried again. */
@@ -29,7 +32,7 @@ export class Maintenance {
   }
 
   start(): void {
-    const { agent, clock, audit } = this.#options;
+    const { agent, agentFile, clock, audit } = this.#options;
     const { trail, health, storage, policies } = agent.parts;
     this.#every(RECOVER_MS, 'recover', async () => {
       if (health.storage === 'ok') return;
@@ -38,6 +41,7 @@ export class Maintenance {
     });
     this.#every(POLICY_MS, 'policies', () => policies.tick());
     this.#every(REPORT_MS, 'report usage', () => agent.reportUsage());
+    this.#every(AGENT_FILE_MS, 'agent file', async () => agentFile.write());
     this.#every(REWRAP_MS, 're-wrap', async () => agent.rotation.resume());
     this.#every(RETAIN_MS, 'retain', async () => {
       const before = new Date(clock.now() - audit.days * DAY).toISOString();

@@ -284,6 +284,20 @@ describe('a change and its entries', () => {
   });
 });
 
+describe('F11: a listener of the journal that fails', () => {
+  it('keeps neither the next one nor the process from going on', async () => {
+    vault.journal.identify(first);
+    const heard: number[] = [];
+    vault.journal.onAppend(() => {
+      throw new Error('no space left on device');
+    });
+    vault.journal.onAppend(() => heard.push(vault.journal.head().seq));
+    await append(1);
+    await append(1);
+    expect(heard).toEqual([1, 2]);
+  });
+});
+
 describe('whatever happens in whatever order', () => {
   type Step =
     | { do: 'append'; count: number }

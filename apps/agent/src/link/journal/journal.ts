@@ -38,7 +38,10 @@ export interface Journal {
   startEpoch(next: { epoch: number; prev: string; rechainFrom: number }): void;
   /** At enrolment. The same identity again is a no-op; after a new enrolment what was not acknowledged is chained anew. */
   identify(identity: { orgId: string; agentId: string; epoch: number; prev: string }): void;
-  /** Called after commit whenever there may be something new to send. Returns the way to stop listening. */
+  /**
+   * Called after commit whenever there may be something new to send; what a listener throws becomes a warning of the
+   * process. Returns the way to stop listening.
+   */
   onAppend(listener: () => void): () => void;
   /** Drops acknowledged entries older than 7 days or beyond 256 MiB. `now` in milliseconds since the epoch. */
   prune(now: number): void;

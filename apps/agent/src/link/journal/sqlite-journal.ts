@@ -140,7 +140,7 @@ export class SqliteJournal implements Journal {
   }
 
   announce(): void {
-    for (const listener of this.#listeners) queueMicrotask(listener);
+    for (const listener of this.#listeners) queueMicrotask(() => notify(listener));
   }
 
   #head(): JournalPosition {
@@ -164,5 +164,14 @@ export class SqliteJournal implements Journal {
     if (there) return there.hash === hash;
     const next = this.#rows.at(epoch, seq + 1);
     return next !== undefined && next.prev === hash;
+  }
+}
+
+/** What was committed stands, whatever a listener makes of it: its error must not be the end of the process. */
+function notify(listener: () => void): void {
+  try {
+    listener();
+  } catch (error) {
+    process.emitWarning(`A listener of the journal failed: ${String(error)}`);
   }
 }
