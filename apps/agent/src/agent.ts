@@ -7,7 +7,8 @@ import { type Logger, type Metrics, type Operations, startOperations } from '@ke
 import { SELF } from './access/caller.js';
 import { ensureRootKey } from './access/root-key.js';
 import { AgentFile } from './agent-file.js';
-import { type Api, startApi } from './api/server.js';
+import { startRenewal } from './api/renewal.js';
+import { startApi } from './api/server.js';
 import { LocalTls } from './api/tls.js';
 import type { AgentConfig } from './config.js';
 import type { Link, LinkHost } from './link/host.js';
@@ -33,8 +34,6 @@ export interface AgentOptions {
   readonly metrics: Metrics;
 }
 
-const RENEW_CHECK_MS = 3_600_000;
-
 /** Starts a whole agent; resolves once it serves. The link connects in the background and is needed by nothing here. */
 export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   const { config, clock, logger, metrics } = options;
@@ -59,13 +58,14 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
       ...new Set(['localhost', '127.0.0.1', '::1', name, ...concrete(host), ...config.agent.serverNames]),
     ],
     clock,
+    logger,
   });
   const link = await startLink(linkHost(options, agent));
   const status = () => statusOf(options, agent, link);
   const { port } = config.agent;
   const certificate = await tls.certificate();
   const api = await startApi({ agent, status, clock, logger, metrics, host, port, tls: certificate });
-  const renewal = setInterval(() => void renew(tls, api, logger), RENEW_CHECK_MS);
+  const stopRenewal = startRenewal({ tls, api, logger, served: certificate });
   watchVault(metrics, agent);
   watchLink(metrics, link);
   const operations = await startOperations({
@@ -87,7 +87,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
     close: async () => {
       operations.setDraining();
       agentFile.close();
-      clearInterval(renewal);
+      stopRenewal();
       await api.close();
       await maintenance.close();
       await link.close();
@@ -207,12 +207,4 @@ function checks({ parts }: AgentVault) {
     storage: () => (parts.health.storage === 'ok' ? undefined : 'the disk refuses writes'),
     seal: () => (parts.health.seal === 'unsealed' ? undefined : 'the vault is sealed'),
   };
-}
-
-async function renew(tls: LocalTls, api: Api, logger: Logger): Promise<void> {
-  try {
-    api.useCertificate(await tls.certificate());
-  } catch (err) {
-    logger.error({ err }, 'The certificate of the API could not be renewed; it will be tried again');
-  }
 }

@@ -34,6 +34,7 @@ export const agentConfig = z.strictObject({
     enrolmentTokenFile: z.string().min(1).optional(),
     /** Secret names never leave the agent; the control plane gets keyed hashes of them. */
     hashSecretNames: z.boolean().default(false),
+    /** Lines beyond either are dropped; by age only while the clock of the machine can be believed. */
     audit: z
       .strictObject({
         days: z.int().min(1).max(3_650).default(365),

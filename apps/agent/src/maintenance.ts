@@ -1,6 +1,7 @@
 import type { Clock } from '@keyfleet/kernel';
-import { isKeyfleetError } from '@keyfleet/kernel';
+import { isKeyfleetError, toTimestamp } from '@keyfleet/kernel';
 import type { Logger } from '@keyfleet/platform';
+import { ClockTrust } from './clock-trust.js';
 import type { AgentVault } from './vault/create.js';
 
 const RECOVER_MS = 2_000;
@@ -26,14 +27,20 @@ export class Maintenance {
   readonly #options: MaintenanceOptions;
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #running = new Set<Promise<void>>();
+  readonly #trust: ClockTrust;
 
   constructor(options: MaintenanceOptions) {
     this.#options = options;
+    const { storage } = options.agent.parts;
+    this.#trust = new ClockTrust({
+      clock: options.clock,
+      daysSeen: (from, to) => storage.daysReported(from, to),
+    });
   }
 
   start(): void {
-    const { agent, agentFile, clock, audit } = this.#options;
-    const { trail, health, storage, policies } = agent.parts;
+    const { agent, agentFile } = this.#options;
+    const { trail, health, policies } = agent.parts;
     this.#every(RECOVER_MS, 'recover', async () => {
       if (health.storage === 'ok') return;
       await trail.recover();
@@ -43,16 +50,21 @@ export class Maintenance {
     this.#every(REPORT_MS, 'report usage', () => agent.reportUsage());
     this.#every(AGENT_FILE_MS, 'agent file', async () => agentFile.write());
     this.#every(REWRAP_MS, 're-wrap', async () => agent.rotation.resume());
-    this.#every(RETAIN_MS, 'retain', async () => {
-      const before = new Date(clock.now() - audit.days * DAY).toISOString();
-      await storage.retain({ before, lines: audit.lines });
-    });
+    this.#every(RETAIN_MS, 'retain', () => this.#retain());
   }
 
   /** Resolves when nothing is under way. */
   async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     await Promise.allSettled(this.#running);
+  }
+
+  /** By age only where the clock can be believed: what a wrong one drops is lost. By number whatever it says. */
+  async #retain(): Promise<void> {
+    const { agent, clock, audit } = this.#options;
+    const isTrusted = await this.#trust.isTrusted(audit.days);
+    const before = toTimestamp(isTrusted ? clock.now() - audit.days * DAY : 0);
+    await agent.parts.storage.retain({ before, lines: audit.lines });
   }
 
   #every(ms: number, job: string, work: () => Promise<void>): void {

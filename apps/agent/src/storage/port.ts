@@ -165,6 +165,8 @@ export interface VaultStorage {
   audit(query: AuditQuery): Promise<AuditEntry[]>;
   /** The oldest minute before this one that has counts. */
   oldestUsage(before: string): Promise<UsageMinute | undefined>;
+  /** On how many days from `from` until before `to` (RFC 3339) there are minutes that were reported. */
+  daysReported(from: string, to: string): Promise<number>;
   apply(change: Change): Promise<void>;
   /** Drops audit lines beyond either limit, oldest first, and old marks of reported minutes. Returns how many lines. */
   retain(limits: { readonly before: string; readonly lines: number }): Promise<number>;

@@ -86,6 +86,15 @@ describe('certificates', () => {
     expect(server.expiresAt).toBe(Math.floor((now + 3_600_000) / 1000) * 1000);
   });
 
+  it('an authority that has ended issues nothing', async () => {
+    const ca = await authority();
+    const options = { service: 'registry', validForMs: DAY };
+    const issue = (at: number) => issueServiceCertificate(ca, { ...options, now: at });
+    await expect(issue(now + 365 * DAY)).rejects.toThrow('this authority has ended');
+    const last = await issue(now + 365 * DAY - 2_000);
+    expect(last.expiresAt).toBeGreaterThan(now + 365 * DAY - 2_000);
+  });
+
   it('an end certificate cannot be used as an authority', async () => {
     const ca = await authority();
     const service = await issueServiceCertificate(ca, { service: 'registry', now, validForMs: DAY });

@@ -93,6 +93,8 @@ export async function loadCertificateAuthority(authority: CertificateAndKey): Pr
 async function issueLeaf(ca: CertificateAuthority, leaf: Leaf): Promise<IssuedCertificate> {
   const serial = serialNumber();
   const caEnd = new X509Certificate(ca.certificate).validToDate.getTime();
+  // Nothing outlives its authority, so all it could issue would be over before it began.
+  if (caEnd <= leaf.now) throw new RangeError('this authority has ended');
   const expiresAt = Math.min(wholeSecond(leaf.now + leaf.validForMs), caEnd);
   const extensions: x509.Extension[] = [
     new x509.BasicConstraintsExtension(false, undefined, true),

@@ -1,4 +1,4 @@
-import type { SqliteDatabase } from './database.js';
+import type { Handle, SqliteDatabase } from './database.js';
 
 /** Lines dropped in one transaction, so that requests get their turn in between. */
 const STEP = 2_000;
@@ -41,4 +41,14 @@ export function createRetain(
     database.transaction(() => marks.run(before));
     return dropped;
   };
+}
+
+/** From the marks of reported minutes, whose key is an index; audit lines have none by time. */
+export function createDaysReported(handle: Handle): (from: string, to: string) => number {
+  const days = handle
+    .prepare<[string, string], number>(
+      'SELECT count(DISTINCT substr(minute, 1, 10)) FROM usage_reported WHERE minute >= ? AND minute < ?',
+    )
+    .pluck();
+  return (from, to) => days.get(from, to) as number;
 }

@@ -8,7 +8,7 @@ import { GroupCommit } from './group.js';
 import { createReads } from './read.js';
 import { createAuditQuery } from './read-audit.js';
 import { createRecord } from './record.js';
-import { createRetain } from './retain.js';
+import { createDaysReported, createRetain } from './retain.js';
 
 /** The journal's end in a storage: entries come into being in the transaction of the change they tell of. */
 export interface EntrySink {
@@ -25,6 +25,7 @@ export class SqliteStorage implements VaultStorage {
   readonly #reads: ReturnType<typeof createReads>;
   readonly #audit: ReturnType<typeof createAuditQuery>;
   readonly #retain: ReturnType<typeof createRetain>;
+  readonly #daysReported: ReturnType<typeof createDaysReported>;
   readonly #findApiKey: { get(hash: string): unknown };
   readonly #apiKeys: { all(): unknown[] };
   readonly #group: GroupCommit;
@@ -36,6 +37,7 @@ export class SqliteStorage implements VaultStorage {
     this.#reads = createReads(handle);
     this.#audit = createAuditQuery(handle);
     this.#retain = createRetain(database);
+    this.#daysReported = createDaysReported(handle);
     this.#findApiKey = handle.prepare('SELECT record FROM api_keys WHERE hash = ?').pluck();
     this.#apiKeys = handle.prepare('SELECT record FROM api_keys ORDER BY id').pluck();
     const record = createRecord(handle);
@@ -110,6 +112,10 @@ export class SqliteStorage implements VaultStorage {
 
   async oldestUsage(before: string): Promise<UsageMinute | undefined> {
     return this.#database.read(() => this.#reads.usage(before));
+  }
+
+  async daysReported(from: string, to: string): Promise<number> {
+    return this.#database.read(() => this.#daysReported(from, to));
   }
 
   apply(change: Change): Promise<void> {
