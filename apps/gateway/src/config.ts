@@ -30,11 +30,12 @@ export const gatewayConfig = z.strictObject({
   }),
   redis: z.strictObject({ url: z.url({ protocol: /^rediss?$/ }) }),
   nats: z.strictObject({
-    url: z.string(),
-    credentialsFile: z.string(),
-    caFile: z.string(),
-    certFile: z.string(),
-    keyFile: z.string(),
+    /** Brokers, separated by commas. */
+    url: z.array(z.string().min(1)).min(1),
+    credentialsFile: z.string().min(1),
+    caFile: z.string().min(1),
+    certFile: z.string().min(1),
+    keyFile: z.string().min(1),
   }),
   operations: z
     .strictObject({

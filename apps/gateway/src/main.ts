@@ -85,7 +85,7 @@ async function start(settings: GatewayConfig): Promise<void> {
     caFile: nats.caFile,
   };
   const client = createCommandClient({
-    servers: [nats.url],
+    servers: nats.url,
     identity: identityFromFiles(files),
     inboxPrefix: serviceInbox('gateway'),
     name: 'gateway',
