@@ -1,6 +1,6 @@
 import { type AgentSubjectKind, allAgents } from '@keyfleet/contracts/messages';
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
-import { type AgentCaller, admit, type OnDropped } from './guard.js';
+import { type AgentCaller, admit, DROP_REASONS, type OnDropped } from './guard.js';
 import { traceparentOf } from './trace-headers.js';
 
 export interface AgentMessage {
@@ -40,6 +40,7 @@ export function listenToAgents(
     const result = await handler({ caller, data: message.data, traceparent: traceparentOf(message) });
     if (result !== undefined && message.reply) message.respond(encodeAnswer(result));
   };
+  options.onDropped?.listening?.(channel, DROP_REASONS);
   return connection.subscribe(channel, {
     queue: options.queue,
     callback: (error, message) => {

@@ -15,6 +15,7 @@ import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
 import { z } from 'zod';
 import { type CommandClient, createCommandClient } from './command-client.js';
 import { handleCommand } from './command-handler.js';
+import type { Drop } from './guard.js';
 import { AgentContext, GuardedNatsServer } from './guarded-server.js';
 import { type TestAgent, TestBroker } from './testing/index.js';
 
@@ -81,6 +82,7 @@ describe('commands between services', () => {
   let gateway: NatsConnection;
   let agent: TestAgent;
   const dropped: string[] = [];
+  const listening: string[] = [];
   const meta: CommandMeta = {
     commandId: newId('cmd'),
     actor: newId('usr'),
@@ -105,7 +107,9 @@ describe('commands between services', () => {
     const strategy = new GuardedNatsServer({
       service: 'registry',
       broker: await brokerOptions('registry'),
-      onDropped: ({ reason, channel }) => void dropped.push(`${reason} ${channel}`),
+      onDropped: Object.assign(({ reason, channel }: Drop) => void dropped.push(`${reason} ${channel}`), {
+        listening: (channel: string) => void listening.push(channel),
+      }),
       gracePeriodMs: 10,
     });
     const microservice = await NestFactory.createMicroservice(ResponderModule, { strategy, logger: false });
@@ -121,6 +125,11 @@ describe('commands between services', () => {
     await gateway.close();
     await app.close();
     await broker.stop();
+  });
+
+  it('repro-first-of-a-counter: says of each channel that it listens to it, before anything is dropped there', () => {
+    const channels = [greet.subject, misbehave.subject, silent.subject, allAgents('rpc.sync')];
+    expect(listening.sort()).toEqual(channels.sort());
   });
 
   it('an answer comes back checked, with position and revision', async () => {

@@ -7,16 +7,18 @@ import {
 } from '@keyfleet/contracts/messages';
 import { callersOf } from './broker/services.js';
 
-/** Why a message was not even looked at. */
-export type DropReason =
+export const DROP_REASONS = [
   /** Not a subject of ours, or ids that are none. */
-  | 'subject'
+  'subject',
   /** A request without a place for the answer. */
-  | 'reply-missing'
+  'reply-missing',
   /** The answer would have gone to somebody else. */
-  | 'reply-foreign'
+  'reply-foreign',
   /** Not the encoding this subject carries. */
-  | 'malformed';
+  'malformed',
+] as const;
+/** Why a message was not even looked at. */
+export type DropReason = (typeof DROP_REASONS)[number];
 
 export interface Drop {
   readonly reason: DropReason;
@@ -24,7 +26,11 @@ export interface Drop {
   readonly channel: string;
 }
 
-export type OnDropped = (drop: Drop) => void;
+export interface OnDropped {
+  (drop: Drop): void;
+  /** Called before a channel is listened to: what is counted of it, by what it may be dropped for, begins at nothing. */
+  readonly listening?: (channel: string, reasons: readonly DropReason[]) => void;
+}
 
 export type AgentCaller = AgentAddress & { readonly kind: AgentSubjectKind };
 

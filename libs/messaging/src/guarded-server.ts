@@ -10,7 +10,7 @@ import { lastValueFrom } from 'rxjs';
 import { type AgentAnswer, encodeAnswer } from './agent-listener.js';
 import type { Service } from './broker/services.js';
 import { type BrokerOptions, natsConnectionOptions } from './connection.js';
-import { type AgentCaller, admit, type DropReason, type OnDropped } from './guard.js';
+import { type AgentCaller, admit, DROP_REASONS, type DropReason, type OnDropped } from './guard.js';
 
 export interface GuardedServerOptions {
   readonly service: Service;
@@ -68,6 +68,11 @@ export class GuardedNatsServer extends ServerNats {
       gracePeriod: options.gracePeriodMs ?? 1_000,
     } as Required<NatsOptions>['options']);
     this.#onDropped = options.onDropped ?? (() => {});
+  }
+
+  override bindEvents(client: Parameters<ServerNats['bindEvents']>[0]): void {
+    for (const channel of this.messageHandlers.keys()) this.#onDropped.listening?.(channel, DROP_REASONS);
+    super.bindEvents(client);
   }
 
   override async handleMessage(channel: string, message: Msg): Promise<unknown> {

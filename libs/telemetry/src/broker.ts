@@ -1,5 +1,5 @@
 import { isKeyfleetError } from '@keyfleet/kernel';
-import type { CommandClient, OnDropped } from '@keyfleet/messaging';
+import type { CommandClient, Drop, DropReason, OnDropped } from '@keyfleet/messaging';
 import type { Metrics } from '@keyfleet/platform';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { children } from './children.js';
@@ -29,7 +29,15 @@ export class BrokerMetrics {
     });
   }
 
-  readonly onDropped: OnDropped = ({ channel, reason }) => this.#dropped.inc({ channel, reason });
+  /** An alert asks for what was added, so all that may be dropped on a channel is there from its beginning. */
+  readonly onDropped: OnDropped = Object.assign(
+    ({ channel, reason }: Drop) => this.#dropped.inc({ channel, reason }),
+    {
+      listening: (channel: string, reasons: readonly DropReason[]) => {
+        for (const reason of reasons) this.#dropped.inc({ channel, reason }, 0);
+      },
+    },
+  );
 
   /** Until the connection is closed. `name` says what for, in a word. */
   follow(connection: NatsConnection, name: string): void {

@@ -34,7 +34,11 @@ export function projectionMetrics(options: ProjectionMetricsOptions): (name: str
   return steps(options);
 }
 
-function steps({ metrics, logger }: ProjectionMetricsOptions): (name: string, step: RunStep) => void {
+function steps({
+  metrics,
+  logger,
+  projections,
+}: ProjectionMetricsOptions): (name: string, step: RunStep) => void {
   const labelNames = ['projection'] as const;
   const events = metrics.counter({
     name: 'keyfleet_projection_events_total',
@@ -76,6 +80,8 @@ function steps({ metrics, logger }: ProjectionMetricsOptions): (name: string, st
     retries: retries.labels(projection),
     held: held.labels(projection),
   }));
+  // An alert asks for the failures that were added, so they have to begin at nothing.
+  for (const { name } of projections) of(name).failures.inc(0);
   return (projection, step) => {
     const child = of(projection);
     switch (step.kind) {

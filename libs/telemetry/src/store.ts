@@ -53,6 +53,8 @@ export function storeMetrics(metrics: Metrics): (step: StoreStep) => void {
     help: 'Times the connection for hints was made; more than one means that it was lost.',
   });
   const failed = { write: failures.labels('write'), read: failures.labels('read') };
+  // An alert asks for what was added, so it has to begin at nothing.
+  for (const one of Object.values(failed)) one.inc(0);
   return (step) => {
     switch (step.step) {
       case 'group-sent':

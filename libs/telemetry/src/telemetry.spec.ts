@@ -6,6 +6,7 @@ import { beginTransaction, closeSql, createSql } from '@keyfleet/postgres';
 import { createTestDatabase, temporaryDirectory, testRedis, waitFor } from '@keyfleet/testing';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
+import { BrokerMetrics } from './broker.js';
 import { certificateMetrics } from './certificates.js';
 import { clockMetrics } from './clock.js';
 import { poolMetrics } from './pools.js';
@@ -125,6 +126,23 @@ describe('what is measured', () => {
       }),
     );
     expect(Object.keys(await shown(metrics)).filter((name) => name.includes('certificate'))).toHaveLength(1);
+  });
+
+  it('repro-first-of-a-counter: of what alerts ask the increase of is nothing before it first happens', async () => {
+    const metrics = fresh();
+    storeMetrics(metrics);
+    const { onDropped } = new BrokerMetrics(metrics);
+    onDropped.listening?.('kf.v1.*.*.hb', ['subject', 'malformed']);
+    const dropped = (reason: string) =>
+      `keyfleet_messages_dropped_total{channel="kf.v1.*.*.hb",reason="${reason}"}`;
+    expect(await shown(metrics)).toMatchObject({
+      'keyfleet_store_failures_total{kind="write"}': 0,
+      'keyfleet_store_failures_total{kind="read"}': 0,
+      [dropped('subject')]: 0,
+      [dropped('malformed')]: 0,
+    });
+    onDropped({ channel: 'kf.v1.*.*.hb', reason: 'subject' });
+    expect(await shown(metrics)).toMatchObject({ [dropped('subject')]: 1, [dropped('malformed')]: 0 });
   });
 
   it('F5: of a clock is a step of its own, and not the time that passes', async () => {

@@ -4,7 +4,7 @@ import { temporaryDirectory } from '@keyfleet/testing';
 import { parse } from 'yaml';
 import { documentedMetrics } from './metrics-page.js';
 import { Promtool } from './promtool.js';
-import { alertsOf, familyOf, metricsIn, readRules } from './rules.js';
+import { alertsOf, countedIn, familyOf, metricsIn, readRules, seriesOf } from './rules.js';
 
 const PROMETHEUS = join(process.cwd(), 'deploy/prometheus');
 const RUNBOOKS = 'https://keyfleet.dev/guide/runbooks#';
@@ -72,6 +72,21 @@ describe('alert rules', () => {
         .map((name) => `${alert ?? record}: ${name}`),
     );
     expect(unknown).toEqual([]);
+  });
+
+  it('tell what they ask the growth of, and a page whether it is there', () => {
+    const all = rules.map(({ expr }) => expr).join('\n');
+    expect(countedIn(all)).toHaveLength(all.match(/increase|\brate\(/g)?.length ?? 0);
+    const page = 'a_total{because="gap"} 0\na_total{because="fork",x="y"} 3\na_totals 1\nb_total 0\n';
+    expect(seriesOf(page, 'a_total')).toEqual([{ because: 'gap' }, { because: 'fork', x: 'y' }]);
+    expect(seriesOf(page, 'b_total')).toEqual([{}]);
+    const fitting = (query: string) =>
+      countedIn(query).map(({ series, fits }) => seriesOf(page, series).filter(fits).length);
+    expect(fitting('increase(a_total{because="gap"}[1h]) + rate(b_total[5m])')).toEqual([1, 1]);
+    expect(fitting('rate(a_total{because=~"g.*|fork"}[1h]) or rate(a_total{because!="gap"}[1h])')).toEqual([
+      2, 1,
+    ]);
+    expect(fitting('rate(a_total{because="other"}[1h]) or rate(c_total[1h])')).toEqual([0, 0]);
   });
 
   it('are taken by Prometheus, with the configuration beside them', async () => {

@@ -46,6 +46,42 @@ export function metricsIn(query: string): string[] {
   return [...new Set([...bare.matchAll(METRIC)].map(([name]) => name))];
 }
 
+/** What a query asks the growth of. */
+export interface Counted {
+  /** Name of the series, of a histogram with `_bucket` or `_count`. */
+  readonly series: string;
+  /** Whether a series with these labels is meant. */
+  fits(labels: Readonly<Record<string, string>>): boolean;
+}
+
+const GROWTH = /\b(?:increase|rate)\((\w+)(?:\{([^}]*)\})?\[/g;
+
+/** Where such a series begins with its first event, that event is missed: nothing was added to what was not there. */
+export function countedIn(query: string): Counted[] {
+  return [...query.matchAll(GROWTH)].map(([, series = '', wanted = '']) => {
+    const conditions = [...wanted.matchAll(/(\w+)(=~|!~|=|!=)"([^"]*)"/g)].map(
+      ([, label = '', how = '', value = '']) => {
+        const pattern = how.includes('~') ? new RegExp(`^(?:${value})$`) : undefined;
+        return (labels: Readonly<Record<string, string>>) => {
+          const found = labels[label] ?? '';
+          return (pattern ? pattern.test(found) : found === value) !== how.startsWith('!');
+        };
+      },
+    );
+    return { series, fits: (labels) => conditions.every((holds) => holds(labels)) };
+  });
+}
+
+/** Labels of each series of this name on a page of `/metrics`. */
+export function seriesOf(page: string, name: string): Record<string, string>[] {
+  const lines = page.matchAll(new RegExp(`^${name}(?:\\{(.*)\\})? \\S+$`, 'gm'));
+  return [...lines].map(([, labels = '']) =>
+    Object.fromEntries(
+      [...labels.matchAll(/(\w+)="([^"]*)"/g)].map(([, label = '', value = '']) => [label, value]),
+    ),
+  );
+}
+
 /** `_bucket`, `_sum` and `_count` belong to the histogram. */
 export function familyOf(name: string): string {
   return name.replace(/_(bucket|sum|count)$/, '');

@@ -2,8 +2,9 @@ import type { Metrics } from '@keyfleet/platform';
 import type { Authenticator } from '../access/authenticator.js';
 import type { FeedMetrics, FleetFeed } from '../feed/fleet-feed.js';
 
+const LIMITS = ['sign-in-account', 'sign-in-network', 'enrolment-network', 'enrolment-places'] as const;
 /** The limits of the public doors. */
-export type Limit = 'sign-in-account' | 'sign-in-network' | 'enrolment-network' | 'enrolment-places';
+export type Limit = (typeof LIMITS)[number];
 
 export type OnLimited = (limit: Limit) => void;
 
@@ -14,6 +15,8 @@ export function limitMetrics(metrics: Metrics): OnLimited {
     help: 'Requests turned away by a limit, by limit.',
     labelNames: ['limit'],
   });
+  // An alert asks for what was added, so each has to begin at nothing.
+  for (const limit of LIMITS) limited.inc({ limit }, 0);
   return (limit) => limited.inc({ limit });
 }
 

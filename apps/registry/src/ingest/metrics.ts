@@ -1,21 +1,28 @@
+import { REFUSAL_REASONS } from '@keyfleet/contracts/events';
 import type { Metrics } from '@keyfleet/platform';
 import { children } from '@keyfleet/telemetry';
 import type { Admission, Traffic } from './admission.js';
 import type { RefusalReason } from './examine.js';
-import type { QuarantineReason } from './quarantine.js';
+import { QUARANTINE_REASONS, type QuarantineReason } from './quarantine.js';
 
+const OUTCOMES = [
+  'stored',
+  'repeated',
+  'busy',
+  'behind',
+  'forked',
+  'conflict',
+  'quarantined',
+  'refused-identity',
+  'unavailable',
+  'failed',
+] as const;
 /** How a batch or a sync ended; the label of the counters. */
-export type Outcome =
-  | 'stored'
-  | 'repeated'
-  | 'busy'
-  | 'behind'
-  | 'forked'
-  | 'conflict'
-  | 'quarantined'
-  | 'refused-identity'
-  | 'unavailable'
-  | 'failed';
+export type Outcome = (typeof OUTCOMES)[number];
+
+const EPOCH_REASONS = ['fork', 'gap'] as const;
+/** Why a journal goes on in a new epoch: a disk was rolled back, or entries are nowhere any more. */
+export type EpochReason = (typeof EPOCH_REASONS)[number];
 
 /** A batch's way: waiting for a place, reading it, who sent it and whether it is theirs, its entries, the store. */
 export type Stage = 'wait' | 'read' | 'verify' | 'examine' | 'place' | 'append';
@@ -24,8 +31,7 @@ export type Stage = 'wait' | 'read' | 'verify' | 'examine' | 'place' | 'append';
 export interface IngestMetrics {
   batch(outcome: Outcome, seconds: number): void;
   stage(stage: Stage, seconds: number): void;
-  /** The journal goes on in a new epoch: a disk was rolled back, or entries are nowhere any more. */
-  newEpoch(because: 'fork' | 'gap'): void;
+  newEpoch(because: EpochReason): void;
   stored(entries: number): void;
   refused(reason: RefusalReason): void;
   quarantined(reason: QuarantineReason): void;
@@ -95,6 +101,11 @@ export function ingestMetrics(metrics: Metrics): IngestMetrics {
     help: 'Journals that went on in a new epoch: after a fork (a disk was rolled back) or a gap (entries are lost).',
     labelNames: ['because'],
   });
+  // What is counted first would else be where its series begins, and alerts ask for what was added to one.
+  for (const outcome of OUTCOMES) batches.zero({ outcome });
+  for (const reason of REFUSAL_REASONS) refused.inc({ reason }, 0);
+  for (const reason of QUARANTINE_REASONS) quarantine.inc({ reason }, 0);
+  for (const because of EPOCH_REASONS) epochs.inc({ because }, 0);
   const batch = children((outcome: Outcome) => batches.labels(outcome));
   const stage = children((name: Stage) => stages.labels(name));
   return {
