@@ -2,18 +2,22 @@
 // It installs what is missing, builds what changed, and hands over to the pinned Node.
 
 import { build } from './bootstrap/build.mjs';
-import { canGoWithoutBuild, jestArguments, toolEntry } from './bootstrap/commands.mjs';
+import { asTyped, goesAsItIs, jestArguments, toolEntry } from './bootstrap/commands.mjs';
 import { handOver } from './bootstrap/hand-over.mjs';
 import { install } from './bootstrap/install.mjs';
 import { checkNode, Explained } from './bootstrap/machine.mjs';
+import { runsHere } from './bootstrap/running.mjs';
 
 const ROOT = new URL('..', import.meta.url).pathname.replace(/\/$/, '');
 
 async function main([command, ...args]) {
   checkNode();
   process.chdir(ROOT);
-  await timed('INSTALL', () => install(ROOT));
-  if (!canGoWithoutBuild(ROOT, command)) await timed('BUILD', () => build(ROOT));
+  const running = await runsHere(ROOT);
+  if (!goesAsItIs(ROOT, command, running)) {
+    await timed('INSTALL', () => install(ROOT, running && asTyped(command, args)));
+    await timed('BUILD', () => build(ROOT));
+  }
   if (command === 'test') {
     const prepared = await handOver(ROOT, [toolEntry(ROOT, 'prepare', [])[0]]);
     return prepared === 0 ? handOver(ROOT, jestArguments(args)) : prepared;

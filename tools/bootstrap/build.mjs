@@ -26,12 +26,17 @@ export async function build(root) {
     throw new Explained(`The build failed.\n${`${result.stdout ?? ''}${result.stderr ?? ''}`.trim()}`);
 }
 
-/** The Node that came with the packages; without one for this machine, the one that runs this. */
-export function pinnedNode(root) {
+/** The Node that came with the packages; without one for this machine, the one that runs this, if it is new enough. */
+export function findNode(root) {
   const pinned = join(root, 'node_modules', '.bin', 'node');
   if (existsSync(pinned)) return pinned;
   const [major, minor] = process.versions.node.split('.').map(Number);
-  if (major > 24 || (major === 24 && minor >= 9)) return process.execPath;
+  return major > 24 || (major === 24 && minor >= 9) ? process.execPath : undefined;
+}
+
+export function pinnedNode(root) {
+  const found = findNode(root);
+  if (found) return found;
   throw new Explained(
     `There is no packaged Node for ${process.platform} ${process.arch}; install Node 24.9 or newer and try again.`,
   );

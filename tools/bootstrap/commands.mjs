@@ -1,10 +1,25 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { findNode } from './build.mjs';
 import { Explained } from './machine.mjs';
 
-/** These only talk to what runs already; building under its feet would be slow and wrong. */
-export function canGoWithoutBuild(root, command) {
-  return ['agent', 'keyfleet'].includes(command) && existsSync(join(root, 'tools', 'dist', `${command}.js`));
+/**
+ * These only talk to what runs already, or are told by it that it runs; to install or build under its feet would be
+ * slow and wrong. npm writes its list of what is there last.
+ */
+export function goesAsItIs(root, command, running) {
+  return (
+    (['agent', 'keyfleet'].includes(command) || (running && command === 'start')) &&
+    existsSync(join(root, 'tools', 'dist', `${command}.js`)) &&
+    existsSync(join(root, 'node_modules', '.package-lock.json')) &&
+    findNode(root) !== undefined
+  );
+}
+
+/** What whoever is to try again later types. */
+export function asTyped(command, [name]) {
+  if (['start', 'test'].includes(command)) return `npm ${command}`;
+  return command === 'proof' ? `npm run proof:${name}` : `npm run ${command}`;
 }
 
 /** The built file of a command and what it is to be given. */

@@ -4,13 +4,20 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { checkDisk, Explained } from './machine.mjs';
 
-/** `npm ci`, unless what is installed is what the lock file says. */
-export async function install(root) {
+/**
+ * `npm ci`, unless what is installed is what the lock file says. It begins by deleting every package, so not while an
+ * installation runs on them: then `runningFor` is what is to be tried again after its end.
+ */
+export async function install(root, runningFor = undefined) {
   const lock = readFileSync(join(root, 'package-lock.json'), 'utf8');
   const hash = createHash('sha256').update(lock).digest('hex');
   const stamp = join(root, 'node_modules', '.keyfleet-lock-hash');
   if (read(stamp) === hash) return;
   if (!matches(root, lock)) {
+    if (runningFor)
+      throw new Explained(
+        `Keyfleet runs here, on other packages than package-lock.json names; installing would take them away under it. End it first (Ctrl-C in its terminal), then: ${runningFor}`,
+      );
     checkDisk(root);
     await runNpm(root);
   }

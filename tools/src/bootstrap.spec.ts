@@ -1,7 +1,17 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { dirname, join } from 'node:path';
 import { temporaryDirectory, waitFor } from '@keyfleet/testing';
 
 const BOOTSTRAP = join(process.cwd(), 'tools', 'bootstrap');
@@ -81,6 +91,111 @@ describe('installing', () => {
     expect(code).toBe(3);
     expect(err).toContain(sentence);
     expect(existsSync(join(root, 'node_modules/.keyfleet-lock-hash'))).toBe(false);
+  });
+});
+
+/** A checkout that is installed and built; npm, nx, Jest and the commands are stand-ins that say that they ran. */
+function checkout(): { root: string; run: (...args: string[]) => { code: number | null; text: string } } {
+  const { root, path } = folder(INSTALLED);
+  const write = (file: string, text: string): void => {
+    mkdirSync(dirname(join(root, file)), { recursive: true });
+    writeFileSync(join(root, file), text);
+  };
+  for (const name of ['bootstrap.mjs', 'bootstrap'])
+    cpSync(join(BOOTSTRAP, '..', name), join(root, 'tools', name), { recursive: true });
+  for (const command of ['agent', 'start', 'prepare', 'check', 'proofs/leak'])
+    write(`tools/dist/${command}.js`, `console.log('${command}')`);
+  write('node_modules/jest/bin/jest.js', "console.log('jest')");
+  write(
+    'node_modules/.bin/nx',
+    `require('node:fs').writeFileSync(${JSON.stringify(join(root, 'built'))}, '')`,
+  );
+  write('node_modules/.package-lock.json', JSON.stringify(LOCK));
+  symlinkSync(process.execPath, join(root, 'node_modules/.bin/node'));
+  const run = (...args: string[]) => {
+    const entry = join(root, 'tools/bootstrap.mjs');
+    const result = spawnSync(process.execPath, [entry, ...args], { env: { PATH: path }, encoding: 'utf8' });
+    return { code: result.status, text: `${result.stdout}${result.stderr}` };
+  };
+  return { root, run };
+}
+
+/** As after a `git pull`. */
+function changeLock(root: string): void {
+  const packages = { ...LOCK.packages, 'node_modules/one': { version: '2.0.0' } };
+  writeFileSync(join(root, 'package-lock.json'), JSON.stringify({ packages }));
+}
+
+describe('beside an installation that runs', () => {
+  const servers: Server[] = [];
+
+  /** What a launcher is to those who look for one. */
+  async function launcherIn(root: string): Promise<Server> {
+    mkdirSync(join(root, '.keyfleet'));
+    const server = createServer().listen(join(root, '.keyfleet/control.sock'));
+    servers.push(server);
+    await once(server, 'listening');
+    return server;
+  }
+
+  afterAll(() => {
+    for (const server of servers) server.close();
+  });
+
+  it.each([['agent'], ['start']])(
+    'repro-install-under-running: npm run %s asks it or is told of it, and installs and builds nothing',
+    async (command) => {
+      const { root, run } = checkout();
+      await launcherIn(root);
+      changeLock(root);
+      expect(run(command)).toEqual({ code: 0, text: `${command}\n` });
+      expect([existsSync(join(root, 'npm-calls')), existsSync(join(root, 'built'))]).toEqual([false, false]);
+    },
+  );
+
+  it.each([
+    ['npm test', ['test', '--', 'libs/kernel']],
+    ['npm run check', ['check']],
+    ['npm run proof:leak', ['proof', 'leak', '--scale', '0.1']],
+  ])(
+    'repro-install-under-running: %s takes no packages away, and says what to do first',
+    async (typed, args) => {
+      const { root, run } = checkout();
+      const server = await launcherIn(root);
+      changeLock(root);
+      const refused = run(...args);
+      expect(refused.code).toBe(1);
+      expect(refused.text).toMatch(
+        /^\nKeyfleet runs here, [^\n]* End it first \(Ctrl-C in its terminal\), then: /,
+      );
+      expect(refused.text).toContain(`then: ${typed}\n`);
+      expect([existsSync(join(root, 'npm-calls')), existsSync(join(root, 'built'))]).toEqual([false, false]);
+      server.close();
+      await once(server, 'close');
+      expect(run(...args)).toMatchObject({ code: 0, text: expect.stringContaining('Packages installed in') });
+      expect(existsSync(join(root, 'built'))).toBe(true);
+    },
+  );
+
+  it('tests run where there is nothing to install', async () => {
+    const { root, run } = checkout();
+    await launcherIn(root);
+    expect(run('test')).toEqual({ code: 0, text: 'prepare\njest\n' });
+    expect([existsSync(join(root, 'npm-calls')), existsSync(join(root, 'built'))]).toEqual([false, true]);
+  });
+
+  it('is told by its socket: where none listens a start installs and builds, what only talks to one still does not', () => {
+    const { root, run } = checkout();
+    changeLock(root);
+    expect(run('agent')).toEqual({ code: 0, text: 'agent\n' });
+    expect(run('start').text).toContain('Packages installed in');
+    expect(existsSync(join(root, 'built'))).toBe(true);
+  });
+
+  it('a command without its packages installs them first', () => {
+    const { root, run } = checkout();
+    rmSync(join(root, 'node_modules/.package-lock.json'));
+    expect(run('agent').text).toMatch(/^agent\n[^]*Packages installed in/);
   });
 });
 

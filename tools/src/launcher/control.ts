@@ -24,7 +24,10 @@ export type ControlHandler = (request: ControlRequest) => Promise<ControlAnswer>
 /** Also the lock that keeps a second launcher out of the same folder. */
 export async function listenForControl(handler: ControlHandler, path = CONTROL_SOCKET): Promise<Server> {
   const other = await askLauncher({ command: 'status' }, path).catch(() => undefined);
-  if (other) throw new Error(`Keyfleet is running here already. ${other.message}`);
+  if (other)
+    throw new Error(
+      `Keyfleet is running here already. ${other.message}\nEnd it first (Ctrl-C in its terminal), then: npm start`,
+    );
   rmSync(path, { force: true });
   const server = createServer((socket) => serve(socket, handler));
   await new Promise<void>((resolve, reject) => {

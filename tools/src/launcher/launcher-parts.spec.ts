@@ -21,7 +21,7 @@ describe('asking a running launcher', () => {
       message: 'There is no agent x.',
     });
     await expect(listenForControl(async () => ({ ok: true, message: '' }), path)).rejects.toThrow(
-      'Keyfleet is running here already. Here.',
+      'Keyfleet is running here already. Here.\nEnd it first (Ctrl-C in its terminal), then: npm start',
     );
     server.close();
   });
