@@ -1,10 +1,19 @@
 import { serviceInbox } from '@keyfleet/contracts/messages';
-import { assertBrokerVersion, brokerVersion, connectNats, identityFromFiles } from '@keyfleet/messaging';
+import {
+  assertBrokerVersion,
+  type BrokerOptions,
+  brokerVersion,
+  connectNats,
+  identityFromFiles,
+} from '@keyfleet/messaging';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { AnalyticsConfig } from './config.js';
 
 /** Waits for the broker, for ever. Throws at once where credentials are missing or production meets an unsafe broker. */
-export async function connectBroker(nats: AnalyticsConfig['nats']): Promise<NatsConnection> {
+export async function connectBroker(
+  nats: AnalyticsConfig['nats'],
+  onBroker?: BrokerOptions['onBroker'],
+): Promise<NatsConnection> {
   const { credentialsFile, certFile: certificateFile, keyFile, caFile } = nats;
   const identity = identityFromFiles({ credentialsFile, certificateFile, keyFile, caFile });
   identity();
@@ -14,6 +23,7 @@ export async function connectBroker(nats: AnalyticsConfig['nats']): Promise<Nats
     inboxPrefix: serviceInbox('analytics'),
     name: 'analytics',
     waitOnFirstConnect: true,
+    onBroker,
   });
   const production = process.env.NODE_ENV === 'production';
   assertBrokerVersion(brokerVersion(connection), { production, allowUnsafe: nats.allowUnsafeVersion });

@@ -52,7 +52,7 @@ async function start({
   shutdown.onShutdown('tracing', () => tracing.close());
   const metrics = createMetrics(SERVICE);
   clockMetrics(metrics, systemClock);
-  certificateMetrics(metrics, { ca: nats.caFile, service: nats.certFile });
+  const onBroker = certificateMetrics(metrics, { ca: nats.caFile, service: nats.certFile });
   const brokerMetrics = new BrokerMetrics(metrics);
   const operations = await startOperations({ ...place, registry: metrics.registry });
   shutdown.onShutdown('operations', () => operations.close());
@@ -88,7 +88,7 @@ async function start({
   operations.addCheck('database', () => sql`select 1`.then(() => undefined));
   // Facts come by the event store: the timeline goes on while the broker is away.
   phase = 'waiting for the broker';
-  const broker = await connectBroker(nats);
+  const broker = await connectBroker(nats, onBroker);
   shutdown.onShutdown('broker', () => broker.close());
   brokerMetrics.follow(broker, 'analytics');
   operations.addCheck('broker', () => broker.flush());

@@ -72,7 +72,7 @@ async function start(settings: GatewayConfig): Promise<void> {
   poolMetrics(metrics, [auth, reader]);
   clockMetrics(metrics, systemClock);
   redisMetrics({ metrics, redis });
-  certificateMetrics(metrics, {
+  const onBroker = certificateMetrics(metrics, {
     ca: nats.caFile,
     service: nats.certFile,
     http: settings.http.certificateFile,
@@ -90,6 +90,7 @@ async function start(settings: GatewayConfig): Promise<void> {
     inboxPrefix: serviceInbox('gateway'),
     name: 'gateway',
     waitOnFirstConnect: true,
+    onBroker,
   });
   const commands = measuredCommands(client, metrics);
   await commands.connect();

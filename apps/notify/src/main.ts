@@ -45,7 +45,7 @@ async function start({
   shutdown.onShutdown('tracing', () => tracing.close());
   const metrics = createMetrics(SERVICE);
   clockMetrics(metrics, systemClock);
-  certificateMetrics(metrics, { ca: nats.caFile, service: nats.certFile });
+  const onBroker = certificateMetrics(metrics, { ca: nats.caFile, service: nats.certFile });
   const brokerMetrics = new BrokerMetrics(metrics);
   const operations = await startOperations({ ...place, registry: metrics.registry });
   shutdown.onShutdown('operations', () => operations.close());
@@ -69,7 +69,7 @@ async function start({
   operations.addCheck('redis', () => jobs.ping().then(() => undefined));
   redisMetrics({ metrics, redis: jobs });
   await admitQueue(jobs, queue);
-  const broker = await connectBroker(nats);
+  const broker = await connectBroker(nats, onBroker);
   shutdown.onShutdown('broker', () => broker.close());
   brokerMetrics.follow(broker, 'notify');
   operations.addCheck('broker', () => broker.flush());

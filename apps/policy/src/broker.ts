@@ -21,8 +21,11 @@ export function brokerOptions(nats: PolicyConfig['nats'], name = 'policy'): Brok
 }
 
 /** Waits for the broker, for ever. Throws at once where production meets an unsafe broker. */
-export async function connectBroker(nats: PolicyConfig['nats']): Promise<NatsConnection> {
-  const connection = await connectNats(brokerOptions(nats));
+export async function connectBroker(
+  nats: PolicyConfig['nats'],
+  onBroker?: BrokerOptions['onBroker'],
+): Promise<NatsConnection> {
+  const connection = await connectNats({ ...brokerOptions(nats), onBroker });
   const production = process.env.NODE_ENV === 'production';
   assertBrokerVersion(brokerVersion(connection), { production, allowUnsafe: nats.allowUnsafeVersion });
   return connection;

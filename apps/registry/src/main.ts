@@ -64,6 +64,7 @@ const logger = createLogger(SERVICE);
 const shutdown = createShutdown({ logger });
 const metrics = createMetrics(SERVICE);
 const brokerMetrics = new BrokerMetrics(metrics);
+const onBroker = certificateMetrics(metrics, { ca: config.nats.caFile, service: config.nats.certFile });
 const clock = systemClock;
 await start().catch((err: unknown) => {
   if (shutdown.signal.aborted) return undefined;
@@ -80,7 +81,6 @@ async function start(): Promise<void> {
   operations.addCheck('started', () => phase);
   const { worker, identitySql } = await openDatabases(config);
   clockMetrics(metrics, clock);
-  certificateMetrics(metrics, { ca: config.nats.caFile, service: config.nats.certFile });
   poolMetrics(metrics, [worker, identitySql]);
   const store = await openEventStore({
     ...config.eventStore,
@@ -192,6 +192,7 @@ function brokerOptions(name: string): BrokerOptions {
     inboxPrefix: serviceInbox('registry'),
     name,
     waitOnFirstConnect: true,
+    onBroker,
   };
 }
 

@@ -23,6 +23,14 @@ export interface BrokerIdentity {
   readonly trustBundle: string;
 }
 
+/** What a broker showed of itself when it was reached. */
+export interface ShownBroker {
+  /** Name of the connection it was reached by, as in its options. */
+  readonly connection: string;
+  /** When its certificate ends, in milliseconds since 1970. */
+  readonly certificateEndsAt: number;
+}
+
 export interface BrokerOptions {
   readonly servers: readonly string[];
   readonly identity: () => BrokerIdentity;
@@ -42,7 +50,7 @@ export interface BrokerOptions {
    * Called when a broker showed us its certificate, so it is there, whatever becomes of the attempt. (One that dislikes
    * our certificate falls silent, and the library says nothing of a reconnect that fails.)
    */
-  readonly onBroker?: () => void;
+  readonly onBroker?: (broker: ShownBroker) => void;
 }
 
 const SERVICE_WINDOW_MS = 2_000;
@@ -77,7 +85,7 @@ export function natsConnectionOptions(options: BrokerOptions): ConnectionOptions
       return server ? { server, delay } : null;
     },
     authenticator: authenticatorOf(identity),
-    tls: tlsOf(identity, options.onBroker ?? (() => {})),
+    tls: tlsOf(identity, (certificate) => options.onBroker?.(shownBy(options.name, certificate))),
   };
 }
 
@@ -105,7 +113,14 @@ function lastGood(read: () => BrokerIdentity): () => BrokerIdentity {
   };
 }
 
-function tlsOf(identity: () => BrokerIdentity, onBroker: () => void): NonNullable<ConnectionOptions['tls']> {
+function shownBy(connection: string, certificate: PeerCertificate): ShownBroker {
+  return { connection, certificateEndsAt: Date.parse(certificate.valid_to) };
+}
+
+function tlsOf(
+  identity: () => BrokerIdentity,
+  onBroker: (certificate: PeerCertificate) => void,
+): NonNullable<ConnectionOptions['tls']> {
   const tls = {
     get cert() {
       return identity().certificate;
@@ -120,7 +135,7 @@ function tlsOf(identity: () => BrokerIdentity, onBroker: () => void): NonNullabl
     // Our agents and services present what they were issued; nothing is ever taken from the operating system's store.
     rejectUnauthorized: true,
     checkServerIdentity: (host: string, certificate: PeerCertificate) => {
-      onBroker();
+      onBroker(certificate);
       return checkServerIdentity(host, certificate);
     },
   };

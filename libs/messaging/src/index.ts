@@ -60,6 +60,7 @@ export {
   identityFromFiles,
   natsConnectionOptions,
   parseCredentials,
+  type ShownBroker,
 } from './connection.js';
 export {
   type Admission,

@@ -1,16 +1,25 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import type { ShownBroker } from '@keyfleet/messaging';
 import type { Metrics } from '@keyfleet/platform';
 import { Sampler } from './sampler.js';
 
 /** Files change only when somebody renews them. */
 const FRESH_MS = 30_000;
 
-/** When the certificates of these files end, by what they are for; of a file with several, the first that ends. */
+/** Of all brokers whose certificate was shown. */
+const BROKER = 'broker';
+
+/**
+ * When the certificates of these files end, by what they are for; of a file with several, the first that ends. What it
+ * returns is for `onBroker` of each connection: a broker's own files say nothing of the certificate that it was started
+ * with and goes on to show.
+ */
 export function certificateMetrics(
   metrics: Metrics,
   files: Readonly<Record<string, string | undefined>>,
-): void {
+): (broker: ShownBroker) => void {
+  const brokers = new Map<string, number>();
   const sampler = new Sampler({
     freshMs: FRESH_MS,
     take: () =>
@@ -18,14 +27,16 @@ export function certificateMetrics(
   });
   metrics.gauge({
     name: 'keyfleet_certificate_expires_timestamp_seconds',
-    help: 'When a certificate this process uses ends, in seconds since 1970.',
+    help: 'When a certificate this process uses ends, in seconds since 1970; of a broker the one it showed when this process connected last.',
     labelNames: ['certificate'],
     async collect() {
       this.reset();
       for (const [certificate, ends] of (await sampler.sample()) ?? [])
         if (ends !== undefined) this.set({ certificate }, ends);
+      if (brokers.size > 0) this.set({ certificate: BROKER }, Math.min(...brokers.values()) / 1_000);
     },
   });
+  return ({ connection, certificateEndsAt }) => void brokers.set(connection, certificateEndsAt);
 }
 
 const PEM = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;

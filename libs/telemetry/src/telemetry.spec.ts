@@ -128,6 +128,19 @@ describe('what is measured', () => {
     expect(Object.keys(await shown(metrics)).filter((name) => name.includes('certificate'))).toHaveLength(1);
   });
 
+  it('repro-broker-certificate: of brokers is the end of the first to end of what each connection was shown last', async () => {
+    const metrics = fresh();
+    const onBroker = certificateMetrics(metrics, {});
+    const ends = async () =>
+      (await shown(metrics))['keyfleet_certificate_expires_timestamp_seconds{certificate="broker"}'];
+    expect(await ends()).toBeUndefined();
+    onBroker({ connection: 'ingest', certificateEndsAt: 5_000 });
+    onBroker({ connection: 'liveness', certificateEndsAt: 7_000 });
+    expect(await ends()).toBe(5);
+    onBroker({ connection: 'ingest', certificateEndsAt: 9_000 });
+    expect(await ends()).toBe(7);
+  });
+
   it('repro-first-of-a-counter: of what alerts ask the increase of is nothing before it first happens', async () => {
     const metrics = fresh();
     storeMetrics(metrics);
