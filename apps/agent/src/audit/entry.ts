@@ -21,6 +21,8 @@ export interface AuditLine {
   /** Why it was refused or failed. */
   readonly code: ErrorCode | null;
   readonly traceId: string;
+  /** Set where the line stands for so many of strangers that were left out. */
+  readonly leftOut?: number;
 }
 
 /** A line in its place in the chain: `hash` covers everything else, `prev` is the hash of the line before. */

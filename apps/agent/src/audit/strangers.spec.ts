@@ -1,4 +1,8 @@
+import { GENESIS_HASH } from '@keyfleet/contracts';
+import { verifyChain } from '@keyfleet/crypto';
+import { agentConfig } from '../config.js';
 import { caller, stranger, VaultFixture } from '../vault/fixture.contract.js';
+import { StrangerLines } from './strangers.js';
 
 let fixture: VaultFixture;
 beforeEach(async () => {
@@ -75,5 +79,67 @@ describe('repro: whoever has no credential', () => {
     const rows = ofStrangers(await usage());
     expect(rows).toHaveLength(201);
     expect(rows.reduce((sum, { count }) => sum + count, 0)).toBe(1_000);
+  });
+});
+
+describe('the lines of strangers', () => {
+  const ofAnonymous = async () =>
+    (await fixture.audit()).filter(({ principal }) => principal === 'anonymous');
+
+  it('repro: are so many at most that the trail keeps those of everybody else', async () => {
+    await strangers(3_000, () => ({}));
+    await fixture.agent.parts.storage.retain({ before: '2000-01-01T00:00:00.000Z', lines: 1_000 });
+    const kept = await fixture.audit();
+    expect(kept[0]).toMatchObject({ seq: 1, action: 'create', principal: 'app:billing' });
+    expect(await ofAnonymous()).toHaveLength(300);
+
+    const counted = ofStrangers(await usage()).reduce((sum, { count }) => sum + count, 0);
+    expect(counted).toBe(3_000);
+    const lines = await fixture.audit();
+    expect(lines.at(-1)).toMatchObject({
+      ...{ action: 'audit', principal: 'anonymous', outcome: 'denied', leftOut: 2_700 },
+      at: '2026-01-01T00:01:02.000Z',
+    });
+    expect(verifyChain(lines, { seq: 0, hash: GENESIS_HASH })).toMatchObject({ intact: true });
+    await fixture.restart();
+    expect(await fixture.audit()).toEqual(lines);
+  });
+
+  it('have room again as time passes', async () => {
+    await strangers(400, () => ({}));
+    fixture.clock.advance(10 * 60_000);
+    await strangers(400, () => ({}));
+    expect(await ofAnonymous()).toHaveLength(320);
+    // The wall clock makes no room.
+    fixture.clock.jumpTo('2027-01-01T00:00:00.000Z');
+    await strangers(1, () => ({}));
+    expect(await ofAnonymous()).toHaveLength(320);
+  });
+
+  it('that were left out are told of once a minute, and at the end', async () => {
+    const told = async () => (await ofAnonymous()).flatMap(({ leftOut }) => leftOut ?? []);
+    await strangers(310, () => ({}));
+    await fixture.agent.reportUsage();
+    await strangers(5, () => ({}));
+    await fixture.agent.reportUsage();
+    expect(await told()).toEqual([10]);
+    fixture.clock.advance(60_000);
+    await strangers(9, () => ({}));
+    await fixture.agent.reportUsage();
+    expect(await told()).toEqual([10, 12]);
+    await strangers(3, () => ({}));
+    await fixture.restart();
+    expect(await told()).toEqual([10, 12, 3]);
+  });
+
+  it('are fewer in a year of nothing but strangers than are kept by default', () => {
+    const { lines } = agentConfig.shape.agent.shape.audit.parse({});
+    const budget = new StrangerLines();
+    let written = 0;
+    for (let minute = 0; minute < 366 * 24 * 60; minute += 1) {
+      for (let n = 0; n < 4; n += 1) if (budget.admits(minute * 60_000 + n * 15_000)) written += 1;
+      if (budget.takeLeftOut(String(minute), false) > 0) written += 1;
+    }
+    expect(written).toBeLessThan(0.8 * lines);
   });
 });

@@ -1,43 +1,24 @@
-import {
-  AccessDenied,
-  type DENIAL_REASONS,
-  HealthChanged,
-  ValueInNameFound,
-} from '@keyfleet/contracts/events';
-import {
-  type Clock,
-  type ErrorCode,
-  isKeyfleetError,
-  KeyfleetError,
-  kindOf,
-  toTimestamp,
-} from '@keyfleet/kernel';
+import { AccessDenied, HealthChanged, ValueInNameFound } from '@keyfleet/contracts/events';
+import { type Clock, isKeyfleetError, KeyfleetError, toTimestamp } from '@keyfleet/kernel';
 import { failpoint } from '@keyfleet/platform';
 import type { GuardedNames, NameGuard } from '../names/guard.js';
 import type { Change, PreparedEvent, UsageClass, VaultStorage } from '../storage/port.js';
-import { isPolicyDenial } from '../vault/denial.js';
 import type { Health } from '../vault/health.js';
 import { type Operation, RequestClasses } from './classes.js';
 import { DenialLimit } from './denials.js';
-import type { AuditLine, Outcome } from './entry.js';
+import type { AuditLine } from './entry.js';
+import { Held } from './held.js';
 import { prepareEvent } from './prepare.js';
-import { isStranger } from './strangers.js';
+import { type DenialReason, type Result, resultOf } from './result.js';
+import { isStranger, leftOutLine, StrangerLines } from './strangers.js';
 
 export interface TrailOptions {
   readonly storage: VaultStorage;
   readonly guard: NameGuard;
   readonly health: Health;
-  readonly clock: Pick<Clock, 'now'>;
-  /** Lines kept in memory at most while the disk refuses. */
+  readonly clock: Pick<Clock, 'now' | 'monotonic'>;
+  /** Lines kept in memory at most while the disk refuses; those of strangers have a small room beside it. */
   readonly maxHeld?: number;
-}
-
-interface Result {
-  readonly outcome: Outcome;
-  readonly code: ErrorCode | null;
-  readonly version: number | null;
-  readonly reason?: (typeof DENIAL_REASONS)[number];
-  readonly policyVersion?: number;
 }
 
 const MAX_HELD = 50_000;
@@ -48,21 +29,25 @@ const MAX_HELD = 50_000;
  *
  * While the disk refuses, changes are refused too. Reads go on: their lines are held in memory, up to a limit, and
  * written before anything else once the disk is back.
+ *
+ * Strangers get a share of the lines, past which they are only counted; one line says how many were left out.
  */
 export class Trail {
   readonly #options: TrailOptions;
   readonly #classes = new RequestClasses();
   readonly #denials = new DenialLimit();
-  #held: Change[] = [];
+  readonly #strangers = new StrangerLines();
+  readonly #held: Held;
   #whenDegraded: PreparedEvent | undefined;
 
   constructor(options: TrailOptions) {
     this.#options = options;
+    this.#held = new Held(options.maxHeld ?? MAX_HELD, () => this.#strangers.leaveOut());
   }
 
   /** Audit lines that wait in memory for a disk that refuses. */
   get heldLines(): number {
-    return this.#held.length;
+    return this.#held.lines;
   }
 
   now(): string {
@@ -92,15 +77,32 @@ export class Trail {
 
   /** A read that was allowed. */
   async read(operation: Operation, version: number | null = null): Promise<void> {
-    await this.#write(this.#record(operation, { outcome: 'allowed', code: null, version }));
+    await this.#write(operation, this.#record(operation, { outcome: 'allowed', code: null, version }));
   }
 
   /** Whatever ended otherwise; the error is then thrown by the caller. */
   async failed(operation: Operation, error: unknown): Promise<void> {
-    const result = understand(operation, error);
+    const result = resultOf(operation, error);
     const { reason } = result;
     const tell = reason && !this.#options.guard.sealed ? this.#denied(operation, result, reason) : undefined;
-    await this.#write(this.#record(operation, result, tell));
+    await this.#write(operation, this.#record(operation, result, tell));
+  }
+
+  /**
+   * Puts on record how many lines of strangers were left out, once a minute at most, and the `last` time whenever that
+   * is. Rejects with `vault.degraded` where the disk refuses; it is said later then.
+   */
+  async tellLeftOut({ last = false } = {}): Promise<void> {
+    if (this.#options.health.storage === 'degraded') return;
+    const at = this.now();
+    const count = this.#strangers.takeLeftOut(minuteOf(at), last);
+    if (count === 0) return;
+    try {
+      await this.#options.storage.apply({ audit: [leftOutLine(count, at)] });
+    } catch (error) {
+      this.#strangers.untold(count);
+      throw error;
+    }
   }
 
   /** The disk refused; told once it takes it. */
@@ -129,23 +131,19 @@ export class Trail {
   }
 
   async #writeHeld(): Promise<void> {
-    while (this.#held.length > 0) {
-      const chunk = this.#held.slice(0, 1_000);
-      await this.#options.storage.apply(merged(chunk));
-      this.#held.splice(0, chunk.length);
-    }
+    await this.#held.write((change) => this.#options.storage.apply(change));
   }
 
-  async #write(change: Change): Promise<void> {
-    const { storage, health, maxHeld = MAX_HELD } = this.#options;
+  async #write({ caller }: Operation, change: Change): Promise<void> {
+    const { storage, health } = this.#options;
     try {
       if (health.storage === 'ok') return await storage.apply(change);
     } catch (error) {
       if (!isKeyfleetError(error, 'vault.degraded')) throw error;
       this.degraded();
     }
-    if (this.#held.length >= maxHeld) throw new KeyfleetError('vault.degraded', { retryAfterMs: 5_000 });
-    this.#held.push(change);
+    if (!this.#held.add(change, isStranger(caller)))
+      throw new KeyfleetError('vault.degraded', { retryAfterMs: 5_000 });
   }
 
   #record(
@@ -156,8 +154,12 @@ export class Trail {
     const at = this.now();
     const minute = minuteOf(at);
     const of = this.#classOf(operation, result, minute);
-    const change = { audit: [lineOf(operation, result, at)], usage: [{ minute, of, count: 1 }] };
-    return tell ? { ...change, events: this.#tell(tell, at) } : change;
+    const admitted = !isStranger(operation.caller) || this.#strangers.admits(this.#options.clock.monotonic());
+    return {
+      ...(admitted && { audit: [lineOf(operation, result, at)] }),
+      usage: [{ minute, of, count: 1 }],
+      ...(tell && { events: this.#tell(tell, at) }),
+    };
   }
 
   /** Whoever was refused before a policy was asked was so under none: what strangers try is not held against it. */
@@ -173,7 +175,7 @@ export class Trail {
     return [...events, ...found];
   }
 
-  #denied(operation: Operation, result: Result, reason: (typeof DENIAL_REASONS)[number]) {
+  #denied(operation: Operation, result: Result, reason: DenialReason) {
     const minute = minuteOf(this.now());
     const of = this.#classOf(operation, result, minute);
     const kind = `${reason}\n${Object.values(of).join('\n')}`;
@@ -200,21 +202,6 @@ export function minuteOf(at: string): string {
   return `${at.slice(0, 17)}00.000Z`;
 }
 
-function understand({ caller }: Operation, error: unknown): Result {
-  const code = isKeyfleetError(error) ? error.code : 'internal.error';
-  const version = null;
-  if (code === 'auth.required') {
-    const reason = caller.credential === 'missing' ? 'no-credential' : 'unknown-credential';
-    return { outcome: 'denied', code, version, reason };
-  }
-  if (isPolicyDenial(error)) {
-    const { policyVersion } = error;
-    return { outcome: 'denied', code, version, reason: 'denied-by-policy', policyVersion };
-  }
-  if (code === 'auth.forbidden') return { outcome: 'denied', code, version, reason: 'not-allowed' };
-  return { outcome: kindOf(code) === 'not-found' ? 'not-found' : 'failed', code, version };
-}
-
 /** The audit line of an operation. */
 export function lineOf(
   { caller, action, path }: Operation,
@@ -223,12 +210,4 @@ export function lineOf(
 ): AuditLine {
   const { principal, method, address, client, traceId } = caller;
   return { at, action, path, version, principal, method, address, client, outcome, code, traceId };
-}
-
-function merged(changes: readonly Change[]): Change {
-  return {
-    audit: changes.flatMap(({ audit }) => audit ?? []),
-    usage: changes.flatMap(({ usage }) => usage ?? []),
-    events: changes.flatMap(({ events }) => events ?? []),
-  };
 }

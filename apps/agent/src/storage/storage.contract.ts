@@ -312,6 +312,14 @@ export function describeStorage(kind: string, make: () => Promise<StorageSubject
         });
       });
 
+      it('keeps how many lines one stands for, in the chain as well', async () => {
+        await apply({ audit: [line(), line({ leftOut: 7 }), line()] });
+        subject = await subject.reopen();
+        const entries = (await storage().audit({ limit: 9 })).reverse();
+        expect(entries.map(({ leftOut }) => leftOut)).toEqual([undefined, 7, undefined]);
+        expect(verifyChain(entries, { seq: 0, hash: GENESIS_HASH })).toMatchObject({ intact: true });
+      });
+
       it('is found by time, principal, action, outcome and path', async () => {
         const audit = [
           line({ at: at(1), path: 'team/a', principal: 'app:one', action: 'create' }),

@@ -44,7 +44,7 @@ export interface AgentVault {
   /** Puts on record what changed about the seal since the last start. */
   tellSeal(): Promise<void>;
   lock(): Promise<void>;
-  /** Journals the usage of minutes that are over. */
+  /** Journals the usage of minutes that are over, and puts on record how many lines of strangers were left out. */
   reportUsage(): Promise<void>;
   close(): Promise<void>;
 }
@@ -80,12 +80,17 @@ export function createVault(options: VaultOptions): AgentVault {
     },
     tellSeal: () => tellSeal(parts),
     lock: () => lock(parts),
-    reportUsage: () => reportUsage({ storage, guard, clock }),
+    reportUsage: async () => {
+      await trail.tellLeftOut();
+      await reportUsage({ storage, guard, clock });
+    },
     close: async () => {
       await rotation.close();
       await policies.idle();
       guard.close();
       parts.keys.seal();
+      // A disk that refuses takes no last line; what was counted before is on it.
+      await trail.tellLeftOut({ last: true }).catch(() => undefined);
       await storage.close();
     },
   };

@@ -1,10 +1,11 @@
 import { verifyChain } from '@keyfleet/crypto';
 import { KeyfleetError } from '@keyfleet/kernel';
 import { TestClock } from '@keyfleet/testing';
+import type { Caller } from '../access/caller.js';
 import { Trail } from '../audit/trail.js';
 import { NameGuard } from '../names/guard.js';
 import type { Change, VaultStorage } from '../storage/port.js';
-import { caller, VaultFixture } from './fixture.contract.js';
+import { caller, stranger, VaultFixture } from './fixture.contract.js';
 import { Health } from './health.js';
 
 let fixture: VaultFixture;
@@ -86,6 +87,35 @@ describe('F11: a disk that refuses', () => {
     expect(counted).toBe(reads + 1);
   });
 
+  it('repro: keeps serving those with a key, and refusing strangers, however many ask without one', async () => {
+    const disk = fullDisk();
+    await fillPages();
+    const answers = new Set<string>();
+    for (let asked = 0; asked < 50_100; asked += 100) {
+      const batch = Array.from({ length: 100 }, (_, n) =>
+        fixture.vault
+          .value({ ...stranger, client: `name/${n}` }, `guess/${n}`)
+          .catch(({ code }) => answers.add(code)),
+      );
+      await Promise.all(batch);
+    }
+    expect([...answers]).toEqual(['auth.required']);
+    expect(await fixture.read('a')).toBe('value of a');
+    disk.repair();
+    await fixture.agent.parts.trail.recover();
+    fixture.clock.advance(62_000);
+    await fixture.agent.reportUsage();
+    const lines = await fixture.audit();
+    const ofStrangers = lines.filter(({ principal }) => principal === 'anonymous');
+    expect(ofStrangers).toHaveLength(301);
+    expect(ofStrangers.at(-1)?.leftOut).toBe(49_800);
+    const rows = fixture
+      .told()
+      .flatMap(([, data]) => (data['rows'] ?? []) as { principal: string; count: number }[])
+      .filter(({ principal }) => principal === 'anonymous');
+    expect(rows.reduce((sum, { count }) => sum + count, 0)).toBe(50_100);
+  });
+
   it('changes nothing of what an interrupted change would have left: value, version, entry, line', async () => {
     const disk = fullDisk();
     const lines = (await fixture.audit()).length;
@@ -139,5 +169,45 @@ describe('S34: what is held in memory while the disk refuses', () => {
     expect(written.flatMap(({ audit }) => audit ?? []).map(({ version }) => version)).toEqual([0, 1, 2]);
     await trail.read(operation, 3);
     expect(written.flatMap(({ audit }) => audit ?? [])).toHaveLength(4);
+  });
+
+  it('has a small room for strangers beside it, past which they are counted and told of', async () => {
+    const written: Change[] = [];
+    let refusing = true;
+    const apply = async (change: Change) => {
+      if (refusing) throw new KeyfleetError('vault.degraded');
+      written.push(change);
+    };
+    const storage = { apply } as unknown as VaultStorage;
+    const guard = new NameGuard({ hashPaths: false });
+    const clock = new TestClock();
+    const trail = new Trail({ storage, guard, health: new Health(), clock, maxHeld: 100 });
+    const ask = (who: Caller) =>
+      trail.failed({ caller: who, action: 'read', path: 'a' }, new KeyfleetError('auth.required'));
+    // Every hour another class, so that there are more of them than room.
+    for (let hour = 0; hour < 5; hour += 1) {
+      for (let n = 0; n < 10; n += 1) await ask(stranger);
+      clock.advance(3_600_000);
+    }
+    const operation = { caller: caller(), action: 'read', path: 'a' } as const;
+    for (let n = 0; n < 100; n += 1) await trail.read(operation, n);
+    await expect(trail.read(operation)).rejects.toEqual(degraded);
+    refusing = false;
+    await trail.recover();
+    await trail.tellLeftOut();
+    const lines = written.flatMap(({ audit }) => audit ?? []);
+    const ofStrangers = lines.filter(({ principal }) => principal === 'anonymous');
+    expect([lines.length, ofStrangers.length, ofStrangers.at(-1)?.leftOut]).toEqual([103, 3, 48]);
+    const counts = written
+      .flatMap(({ usage }) => usage ?? [])
+      .filter(({ of }) => of.principal === 'anonymous');
+    expect(counts.map(({ minute, count }) => [minute.slice(11, 16), count])).toEqual([
+      ...[
+        ['00:00', 1],
+        ['00:00', 1],
+        ['00:00', 8],
+        ['01:00', 10],
+      ],
+    ]);
   });
 });

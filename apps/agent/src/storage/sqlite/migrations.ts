@@ -105,6 +105,9 @@ const MIGRATIONS = [
     state TEXT NOT NULL
   ) STRICT;
   `,
+  `
+  ALTER TABLE audit ADD COLUMN left_out INTEGER;
+  `,
 ];
 
 /** Brings the file to this version, each step whole or not at all. Throws for a file of a newer Keyfleet. */

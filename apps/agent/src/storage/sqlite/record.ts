@@ -27,8 +27,8 @@ export function auditHead(handle: Handle): () => { seq: number; hash: string } {
 function auditLines(handle: Handle): (lines: readonly AuditLine[]) => void {
   const head = auditHead(handle);
   const insert = handle.prepare(
-    `INSERT INTO audit (seq, at, action, path, version, principal, method, address, client, outcome, code, trace_id, prev, hash)
-     VALUES (@seq, @at, @action, @path, @version, @principal, @method, @address, @client, @outcome, @code, @traceId, @prev, @hash)`,
+    `INSERT INTO audit (seq, at, action, path, version, principal, method, address, client, outcome, code, trace_id, left_out, prev, hash)
+     VALUES (@seq, @at, @action, @path, @version, @principal, @method, @address, @client, @outcome, @code, @traceId, @leftOut, @prev, @hash)`,
   );
   return (lines) => {
     if (lines.length === 0) return;
@@ -37,7 +37,7 @@ function auditLines(handle: Handle): (lines: readonly AuditLine[]) => void {
       seq += 1;
       const entry: Omit<AuditEntry, 'hash'> = { ...line, seq, prev: hash };
       hash = hashEntry(entry);
-      insert.run({ ...entry, hash });
+      insert.run({ leftOut: null, ...entry, hash });
     }
   };
 }
