@@ -49,7 +49,11 @@ export interface RegistryParts extends HandlerParts {
 export class RegistryModule {
   static with(parts: RegistryParts): DynamicModule {
     const { identity } = parts;
-    const withAccess = { ...parts, access: identity.access };
+    const withAccess = {
+      ...parts,
+      access: identity.access,
+      expiryOf: (actor: string) => identity.directory.expiryOf(actor),
+    };
     const enrolling = {
       ...withAccess,
       isActive: (orgId: string) => identity.directory.isActive(orgId),

@@ -186,6 +186,29 @@ describe('an enrolment token that must not work', () => {
     await expect(enrol(token)).rejects.toMatchObject(TOKEN_INVALID);
   });
 
+  it('S23: is refused once whoever issued it may no longer issue one', async () => {
+    const left = await issue({ uses: 9 });
+    await enrol(left.token);
+    stage.cutOff(left);
+    await expect(enrol(left.token)).rejects.toMatchObject(TOKEN_INVALID);
+    const less = await issue({ uses: 9 });
+    stage.cutOff(less);
+    stage.member(['enrolment:read'], less.orgId, less.userId);
+    await expect(enrol(less.token)).rejects.toMatchObject(TOKEN_INVALID);
+  });
+
+  it('S23: issued by an API token, says no later end than that has', async () => {
+    const token = stage.member();
+    const hour = stage.clock.now() + 3_600_000;
+    stage.expiries.set(token.userId, hour);
+    const [long, short] = [
+      await stage.tokens.issue({ expiresIn: 86_400 }, token.meta()),
+      await stage.tokens.issue({ expiresIn: 60 }, token.meta()),
+    ];
+    expect(Date.parse(long.data.expiresAt)).toBe(hour);
+    expect(Date.parse(short.data.expiresAt)).toBe(stage.clock.now() + 60_000);
+  });
+
   it('is refused where its secret lost the race for the token it points to', async () => {
     const { token, id } = await issue();
     const lost = mintEnrolmentToken(stage.authority.pin);

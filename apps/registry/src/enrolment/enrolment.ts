@@ -1,5 +1,12 @@
 import { ConcurrencyLimit, parseEnrolmentToken, sameHash } from '@keyfleet/auth';
-import { answer, type Handled, type HandlerParts, handle, load } from '@keyfleet/command-handling';
+import {
+  type Access,
+  answer,
+  type Handled,
+  type HandlerParts,
+  handle,
+  load,
+} from '@keyfleet/command-handling';
 import { labels as labelsSchema } from '@keyfleet/contracts';
 import type { AgentIdentity } from '@keyfleet/contracts/http';
 import type { CommandMeta, enrolAgent } from '@keyfleet/contracts/messages';
@@ -14,6 +21,7 @@ import {
   enrolmentTokenStream,
 } from '@keyfleet/registry/domain';
 import type { z } from 'zod';
+import { may } from '../identity/may.js';
 import type { AgentAuthority, AgentCredentials } from './agent-authority.js';
 import type { EnrolmentSecrets } from './enrolment-secrets.js';
 import { type IdentityParts, identityOf } from './identity-answer.js';
@@ -23,6 +31,8 @@ type EnrolRequest = z.output<typeof enrolAgent.request>;
 export interface EnrolmentParts extends HandlerParts, IdentityParts {
   readonly authority: Pick<AgentAuthority, 'issueAgentIdentity' | 'pins'>;
   readonly secrets: EnrolmentSecrets;
+  /** Whether whoever issued a token still may. */
+  readonly access: Pick<Access, 'require'>;
   /** Whether the organisation exists and is not suspended. */
   readonly isActive: (orgId: string) => Promise<boolean>;
   /** Enrolments at once in this process; 8 by default. */
@@ -87,7 +97,7 @@ export class Enrolment {
     return answer(await identityOf(this.#parts, { orgId, state: handled.state, issued }), handled);
   }
 
-  /** Unknown, foreign, used up, expired and revoked are one answer. */
+  /** Unknown, foreign, used up, expired, revoked and of somebody who may no longer issue one are one answer. */
   async #findToken(text: string, agentId: string): Promise<GoodToken> {
     const invalid = new KeyfleetError('enrolment.token-invalid');
     const secret = parseEnrolmentToken(text);
@@ -95,10 +105,12 @@ export class Enrolment {
     const tokenId = await this.#parts.secrets.tokenOf(secret.hash);
     if (tokenId === null) throw invalid;
     const stream = enrolmentTokenStream(tokenId);
-    const { state, orgId } = await load(this.#parts.store, enrolmentToken, stream);
+    const { state, orgId, events } = await load(this.#parts.store, enrolmentToken, stream);
     if (state.status !== 'issued' || !orgId || !sameHash(state.secretHash, secret.hash)) throw invalid;
     enrolmentToken.decide({ type: 'UseEnrolmentToken', agentId, now: this.#now() }, state);
+    const issuer = { actor: events[0]?.metadata.actor ?? '', orgId };
     if (!(await this.#parts.isActive(orgId))) throw invalid;
+    if (!(await may(this.#parts.access, issuer, 'enrolment:write'))) throw invalid;
     return { orgId, tokenId, labels: state.labels };
   }
 

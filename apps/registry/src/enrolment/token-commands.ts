@@ -12,6 +12,7 @@ import type { CommandAnswer } from '@keyfleet/messaging';
 import { deriveId } from '@keyfleet/platform';
 import { enrolmentToken, enrolmentTokenStream } from '@keyfleet/registry/domain';
 import type { z } from 'zod';
+import { within } from '../identity/within.js';
 import type { AgentAuthority } from './agent-authority.js';
 import type { EnrolmentSecrets } from './enrolment-secrets.js';
 
@@ -21,6 +22,8 @@ export interface TokenCommandParts extends HandlerParts {
   readonly access: Access;
   readonly authority: Pick<AgentAuthority, 'pins'>;
   readonly secrets: EnrolmentSecrets;
+  /** When an actor's rights run out by themselves, in milliseconds since the epoch; `null` where they do not. */
+  readonly expiryOf: (actor: string) => Promise<number | null>;
 }
 
 /** Enrolment tokens as people handle them. */
@@ -37,7 +40,9 @@ export class TokenCommands {
   ): Promise<CommandAnswer<z.input<typeof issueEnrolmentToken.reply>>> {
     const { orgId } = await this.#parts.access.require(meta, 'enrolment:write');
     const tokenId = deriveId('etk', meta.commandId);
-    const expiresAt = toTimestamp(this.#parts.clock.now() + (request.expiresIn ?? DEFAULT_SECONDS) * 1_000);
+    const wanted = this.#parts.clock.now() + (request.expiresIn ?? DEFAULT_SECONDS) * 1_000;
+    // It opens nothing without the right of its issuer, so it says no later end than that of an API token.
+    const expiresAt = toTimestamp(within(wanted, await this.#parts.expiryOf(meta.actor)));
     const { secret: token, hash: secretHash } = await this.#mint();
     await this.#parts.secrets.remember(secretHash, tokenId, expiresAt);
     const { uses = 1, labels = {} } = request;

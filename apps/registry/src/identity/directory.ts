@@ -60,11 +60,26 @@ export class Directory implements AccessDirectory {
     return rows.map((row) => row.org_id);
   }
 
-  /** Tokens that are good and were issued by this user. */
-  async tokensIssuedBy(userId: string): Promise<readonly { tokenId: string; orgId: string }[]> {
+  /**
+   * Tokens not revoked that this user or token issued, or a token of theirs did, over however many hands: one that was
+   * revoked on the way hides none behind it.
+   */
+  async tokensIssuedBy(issuer: string): Promise<readonly { tokenId: string; orgId: string }[]> {
     const rows = await this.#sql<{ token_id: string; org_id: string }[]>`
-      select token_id, org_id from identity.api_tokens where issued_by = ${userId} and revoked_at is null`;
+      with recursive issued as (
+        select token_id, org_id, revoked_at from identity.api_tokens where issued_by = ${issuer}
+        union
+        select t.token_id, t.org_id, t.revoked_at from identity.api_tokens t
+        join issued i on t.issued_by = i.token_id
+      ) select token_id, org_id from issued where revoked_at is null`;
     return rows.map((row) => ({ tokenId: row.token_id, orgId: row.org_id }));
+  }
+
+  /** When this actor's rights run out by themselves, in milliseconds since the epoch; `null` where they do not. */
+  async expiryOf(actor: string): Promise<number | null> {
+    const [row] = await this.#sql<{ expires_at: string | null }[]>`
+      select expires_at from identity.api_tokens where token_id = ${actor}`;
+    return row?.expires_at ? Date.parse(row.expires_at) : null;
   }
 
   /** Whoever asks for a slug first has it: the id of the organisation that may use it. */

@@ -1,65 +1,29 @@
 import { hashSecret, PasswordHasher } from '@keyfleet/auth';
-import type { EventStore } from '@keyfleet/event-store';
-import { createInMemoryEventStore } from '@keyfleet/event-store/in-memory';
-import { type AuthQueries, authQueries } from '@keyfleet/identity/read-model';
 import { newId } from '@keyfleet/platform';
-import { sameTiming, TestClock, waitFor } from '@keyfleet/testing';
+import { sameTiming, waitFor } from '@keyfleet/testing';
 import { bootstrap } from '../bootstrap/bootstrap.js';
-import { type RegistryDatabase, registryDatabase } from '../testing/database.js';
+import { createIdentityStage, type IdentityStage } from '../testing/identity-stage.js';
 import { metaOf } from '../testing/stage.js';
-import { createIdentity, type Identity } from './identity.js';
+import { createIdentity } from './identity.js';
 
 const HOUR = 3_600_000;
-const limits = { idleMs: 12 * HOUR, absoluteMs: 7 * 24 * HOUR, concurrent: 3 };
-const hasher = new PasswordHasher({ cost: { memoryKiB: 64, passes: 1, parallelism: 1 } });
-const clock = new TestClock();
 
-let database: RegistryDatabase;
-let store: EventStore;
-let identity: Identity;
-/** As the gateway asks. */
-let gateway: AuthQueries;
-let count = 0;
+let clock: IdentityStage['clock'];
+let database: IdentityStage['database'];
+let gateway: IdentityStage['gateway'];
+let identity: IdentityStage['identity'];
+let limits: IdentityStage['limits'];
+let login: IdentityStage['login'];
+let owner: IdentityStage['owner'];
+let sessionOf: IdentityStage['sessionOf'];
+let store: IdentityStage['store'];
 
 beforeAll(async () => {
-  database = await registryDatabase();
-  store = createInMemoryEventStore({ clock });
-  identity = createIdentity({ sql: database.as('kf_identity'), clock, store, limits, hasher });
-  gateway = authQueries(database.as('kf_auth'));
+  ({ clock, database, gateway, identity, limits, login, owner, sessionOf, store } =
+    await createIdentityStage());
 }, 60_000);
 
 afterAll(() => database.drop());
-
-/** Somebody with a password who owns a new organisation. */
-async function owner() {
-  count += 1;
-  const email = `Owner${count}@example.org`;
-  const slug = `org-${count}`;
-  const { userId, orgs } = await bootstrap(
-    { identity, store, clock },
-    { email, name: 'An Owner', password: 'correct horse', orgs: [{ slug, name: slug.toUpperCase() }] },
-  );
-  const orgId = orgs[0]?.id as string;
-  return { email, userId, orgId, slug, meta: (given = {}) => metaOf({ actor: userId, orgId, ...given }) };
-}
-
-type Owner = Awaited<ReturnType<typeof owner>>;
-
-const login = async (email: string, password = 'correct horse') =>
-  (await identity.signIn.login({ email, password, network: '127.0.0.1' }, metaOf())).data;
-
-const sessionOf = (secret: string) => gateway.findSession(hashSecret(secret));
-
-/** Makes a user a member of an organisation. */
-async function join(who: Owner, orgId: string, role: string): Promise<void> {
-  const revision = (await store.streamRevision(`organisation-${orgId}`)) as bigint;
-  const metadata = { orgId, actor: who.userId, at: new Date(clock.now()).toISOString() };
-  const data = { userId: who.userId, orgId, role };
-  await store.append(`organisation-${orgId}`, revision, [
-    { id: newId('evt'), type: 'MembershipGranted', v: 1, data, metadata },
-  ]);
-  await identity.directory.apply(await store.readStream(`organisation-${orgId}`));
-}
 
 describe('signing in', () => {
   it('S23: gives an opaque secret of 256 bits and keeps only its hash', async () => {
@@ -183,62 +147,6 @@ describe('a session', () => {
     expect(JSON.parse(heard[0] as string)).toMatchObject({
       readModel: 'identity.sessions',
       ids: [sessionId],
-    });
-  });
-});
-
-describe('disabling a user', () => {
-  it('S23: ends every session and token, and any new sign-in', async () => {
-    const [admin, user] = [await owner(), await owner()];
-    await join(admin, user.orgId, 'owner');
-    const { sessionSecret } = await login(user.email);
-    const issued = await identity.apiTokens.issue({ name: 'ci', permissions: ['agents:read'] }, user.meta());
-    await identity.users.disable({ userId: user.userId }, admin.meta({ orgId: user.orgId }));
-    expect(await sessionOf(sessionSecret)).toBeNull();
-    expect(await gateway.findApiToken(hashSecret(issued.data.token))).toBeNull();
-    expect(await gateway.permissionsOf(user.userId, user.orgId)).toBeNull();
-    await expect(login(user.email)).rejects.toMatchObject({ code: 'auth.failed' });
-  });
-
-  it('S23: holds for sessions that were left behind by a process that died half-way', async () => {
-    const user = await owner();
-    const { sessionSecret } = await login(user.email);
-    clock.advance(1);
-    const at = new Date(clock.now()).toISOString();
-    const metadata = { orgId: user.orgId, actor: user.userId, at };
-    for (const type of ['UserDisabled', 'UserActivated']) {
-      const revision = (await store.streamRevision(`user-${user.userId}`)) as bigint;
-      await store.append(`user-${user.userId}`, revision, [
-        { id: newId('evt'), type, v: 1, data: { userId: user.userId }, metadata },
-      ]);
-    }
-    await identity.directory.apply(await store.readStream(`user-${user.userId}`));
-    expect(await sessionOf(sessionSecret)).toBeNull();
-    await expect(login(user.email)).resolves.toMatchObject({ userId: user.userId });
-  });
-
-  it('S9: takes the membership alone from somebody who also belongs elsewhere', async () => {
-    const [admin, guest] = [await owner(), await owner()];
-    await join(guest, admin.orgId, 'viewer');
-    const { sessionSecret } = await login(guest.email);
-    await identity.users.disable({ userId: guest.userId }, admin.meta());
-    expect(await gateway.permissionsOf(guest.userId, admin.orgId)).toBeNull();
-    expect(await gateway.permissionsOf(guest.userId, guest.orgId)).toContain('org:write');
-    expect(await sessionOf(sessionSecret)).not.toBeNull();
-  });
-
-  it('S9: finds no users of other organisations', async () => {
-    const [admin, stranger] = [await owner(), await owner()];
-    for (const userId of [stranger.userId, newId('usr')])
-      await expect(identity.users.disable({ userId }, admin.meta())).rejects.toMatchObject({
-        code: 'resource.not-found',
-      });
-  });
-
-  it('never leaves an organisation without an owner', async () => {
-    const admin = await owner();
-    await expect(identity.users.disable({ userId: admin.userId }, admin.meta())).rejects.toMatchObject({
-      code: 'resource.conflict',
     });
   });
 });

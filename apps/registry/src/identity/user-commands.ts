@@ -8,22 +8,23 @@ import {
 } from '@keyfleet/command-handling';
 import type { CommandMeta, disableUser } from '@keyfleet/contracts/messages';
 import { organisation, organisationStream, user, userStream } from '@keyfleet/identity/domain';
-import { isKeyfleetError, KeyfleetError } from '@keyfleet/kernel';
+import { KeyfleetError } from '@keyfleet/kernel';
 import type { CommandAnswer } from '@keyfleet/messaging';
 import type { z } from 'zod';
 import type { ApiTokenCommands } from './api-token-commands.js';
 import type { Directory } from './directory.js';
+import { may } from './may.js';
 import type { People } from './people.js';
 import type { Sessions } from './sessions.js';
 import type { SignInCommands } from './sign-in-commands.js';
 
 export interface UserParts extends HandlerParts {
   readonly access: Access;
-  readonly directory: Pick<Directory, 'apply' | 'organisationsOf' | 'permissionsOf' | 'tokensIssuedBy'>;
+  readonly directory: Pick<Directory, 'apply' | 'organisationsOf'>;
   readonly people: Pick<People, 'homeOf'>;
   readonly sessions: Pick<Sessions, 'endAllOf'>;
   readonly signIn: Pick<SignInCommands, 'writeEnd'>;
-  readonly apiTokens: Pick<ApiTokenCommands, 'end'>;
+  readonly apiTokens: Pick<ApiTokenCommands, 'endIssuedBy'>;
 }
 
 export class UserCommands {
@@ -43,33 +44,19 @@ export class UserCommands {
   ): Promise<CommandAnswer<z.input<typeof disableUser.reply>>> {
     const { orgId } = await this.#parts.access.require(meta, 'users:write');
     const orgs = await this.#parts.directory.organisationsOf(userId);
-    if (!orgs.includes(orgId)) throw new KeyfleetError('resource.not-found');
-    const mine = await this.#mayDisableIn(orgs, meta.actor);
-    const handled =
-      mine.length === orgs.length
-        ? await this.#disable(userId, orgs, meta)
-        : await this.#leave(userId, orgId, meta);
-    await this.#endTokens(userId, mine.length === orgs.length ? orgs : [orgId], meta);
+    const everywhere = orgs.includes(orgId) && (await this.#mayDisableIn(orgs, meta.actor));
+    const handled = everywhere
+      ? await this.#disable(userId, orgs, meta)
+      : await this.#leave(userId, orgId, meta);
+    await this.#parts.apiTokens.endIssuedBy(userId, everywhere ? orgs : [orgId], meta);
     return answer({}, handled);
   }
 
-  async #mayDisableIn(orgs: readonly string[], actor: string): Promise<string[]> {
-    const mine: string[] = [];
+  async #mayDisableIn(orgs: readonly string[], actor: string): Promise<boolean> {
     for (const orgId of orgs) {
-      if (await this.#has(actor, orgId)) mine.push(orgId);
+      if (!(await may(this.#parts.access, { actor, orgId }, 'users:write'))) return false;
     }
-    return mine;
-  }
-
-  async #has(actor: string, orgId: string): Promise<boolean> {
-    try {
-      await this.#parts.access.require({ actor, orgId }, 'users:write');
-      return true;
-    } catch (error) {
-      if (isKeyfleetError(error, 'auth.forbidden') || isKeyfleetError(error, 'resource.not-found'))
-        return false;
-      throw error;
-    }
+    return true;
   }
 
   async #disable(userId: string, orgs: readonly string[], meta: CommandMeta): Promise<Handled<unknown>> {
@@ -105,11 +92,5 @@ export class UserCommands {
     });
     await this.#parts.directory.apply(handled.events);
     return handled;
-  }
-
-  async #endTokens(userId: string, orgs: readonly string[], meta: CommandMeta): Promise<void> {
-    for (const { tokenId, orgId } of await this.#parts.directory.tokensIssuedBy(userId))
-      if (orgs.includes(orgId))
-        await this.#parts.apiTokens.end(tokenId, orgId, { ...meta, ifMatch: undefined });
   }
 }

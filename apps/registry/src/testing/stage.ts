@@ -19,6 +19,7 @@ export async function createStage() {
   const authority = await createTestAuthority(clock);
   const members = new Map<string, readonly Permission[]>();
   const suspended = new Set<string>();
+  const expiries = new Map<string, number>();
   const look = async (actor: string, orgId: string) => members.get(`${actor} ${orgId}`) ?? null;
   const access = new Access({ permissionsOf: look, permissionsOfToken: look });
   const hashes = new Map<string, string>();
@@ -41,6 +42,7 @@ export async function createStage() {
     secrets,
     nonces,
     isActive: async (orgId: string) => !suspended.has(orgId),
+    expiryOf: async (actor: string) => expiries.get(actor) ?? null,
     reconnectWindowMs: () => 5_000,
     installationId: newId('ins'),
   };
@@ -48,12 +50,20 @@ export async function createStage() {
     ...parts,
     parts,
     suspended,
+    /** Takes everything from somebody. */
+    cutOff: ({ userId, orgId }: { readonly userId: string; readonly orgId: string }) =>
+      void members.delete(`${userId} ${orgId}`),
+    /** When an actor's rights run out, in milliseconds since the epoch. */
+    expiries,
     tokens: new TokenCommands(parts),
     enrolment: new Enrolment(parts),
     renewal: new Renewal({ ...parts, readoption: new Readoption(parts) }),
     /** A new organisation and somebody who may do this there; everything by default. */
-    member: (permissions: readonly Permission[] = PERMISSIONS, orgId: string = newId('org')) => {
-      const userId = newId('usr');
+    member: (
+      permissions: readonly Permission[] = PERMISSIONS,
+      orgId: string = newId('org'),
+      userId: string = newId('usr'),
+    ) => {
       members.set(`${userId} ${orgId}`, permissions);
       return {
         orgId,

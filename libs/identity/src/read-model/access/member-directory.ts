@@ -7,7 +7,7 @@ import { knownPermissions, permissionsOfRole } from '../auth/auth-queries.js';
 export interface MemberDirectory {
   /** `null` where the user is not active, or no member, or the organisation is not active. */
   permissionsOf(userId: string, orgId: string): Promise<readonly Permission[] | null>;
-  /** `null` where the token is unknown, revoked, expired or of another organisation. */
+  /** `null` where the token, or one it came of, was revoked, or it is unknown, expired or of another organisation. */
   permissionsOfToken(tokenId: string, orgId: string): Promise<readonly Permission[] | null>;
   /** Every token there ever was that the user issued, or a token the user issued, whatever became of it. */
   tokensOf(userId: string, orgId: string): Promise<readonly string[]>;
@@ -27,9 +27,16 @@ export function memberDirectory(sql: Sql, clock: Pick<Clock, 'now'>): MemberDire
     permissionsOfToken: async (tokenId, orgId) => {
       const now = new Date(clock.now()).toISOString();
       const [row] = await sql<{ permissions: string[] }[]>`
+        with recursive issuers as (
+          select token_id, issued_by, revoked_at from identity.api_tokens where token_id = ${tokenId}
+          union
+          select t.token_id, t.issued_by, t.revoked_at from identity.api_tokens t
+          join issuers i on t.token_id = i.issued_by
+        )
         select t.permissions from identity.api_tokens t
         join identity.organisations o on o.org_id = t.org_id and o.status = 'active'
-        where t.token_id = ${tokenId} and t.org_id = ${orgId} and t.revoked_at is null
+        where t.token_id = ${tokenId} and t.org_id = ${orgId}
+          and not exists (select 1 from issuers where revoked_at is not null)
           and (t.expires_at is null or t.expires_at > ${now})`;
       return row ? knownPermissions(row.permissions) : null;
     },
