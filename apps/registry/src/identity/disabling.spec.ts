@@ -1,7 +1,7 @@
 import { hashSecret } from '@keyfleet/auth';
 import type { CommandMeta } from '@keyfleet/contracts/messages';
 import { newId } from '@keyfleet/platform';
-import { createIdentityStage, type IdentityStage } from '../testing/identity-stage.js';
+import { createIdentityStage, type IdentityStage, type Owner } from '../testing/identity-stage.js';
 import { metaOf } from '../testing/stage.js';
 
 let stage: IdentityStage;
@@ -111,6 +111,35 @@ describe('disabling a user', () => {
       await expect(stage.identity.users.disable({ userId }, admin.meta())).rejects.toMatchObject({
         code: 'resource.not-found',
       });
+  });
+
+  it('repro-disabled-owners: counts no owner who is disabled as another one', async () => {
+    const [admin, second] = [await stage.owner(), await stage.owner()];
+    const { orgId } = admin;
+    await stage.join(second, orgId, 'owner');
+    const deputy = await stage.owner();
+    await stage.join(deputy, orgId, 'admin');
+    // Has a say where the second one belongs, so that the user is disabled and does not only leave.
+    await stage.join(deputy, second.orgId, 'owner');
+    const disable = ({ userId }: Owner) => stage.identity.users.disable({ userId }, deputy.meta({ orgId }));
+    await disable(second);
+    await expect(disable(admin)).rejects.toMatchObject({ code: 'resource.conflict' });
+    // Who is disabled already takes nobody away.
+    await expect(disable(second)).resolves.toMatchObject({ unchanged: true });
+    expect(await stage.gateway.permissionsOf(admin.userId, orgId)).toContain('org:write');
+  });
+
+  it('repro-disabled-owners: nor where the other one only leaves', async () => {
+    const [admin, guest] = [await stage.owner(), await stage.owner()];
+    const { orgId } = admin;
+    await stage.join(guest, orgId, 'owner');
+    const deputy = await stage.owner();
+    await stage.join(deputy, orgId, 'admin');
+    await stage.identity.users.disable({ userId: admin.userId }, deputy.meta({ orgId }));
+    await expect(
+      stage.identity.users.disable({ userId: guest.userId }, deputy.meta({ orgId })),
+    ).rejects.toMatchObject({ code: 'resource.conflict' });
+    expect(await stage.gateway.permissionsOf(guest.userId, orgId)).toContain('org:write');
   });
 
   it('never leaves an organisation without an owner', async () => {

@@ -7,7 +7,14 @@ import {
   load,
 } from '@keyfleet/command-handling';
 import type { CommandMeta, disableUser } from '@keyfleet/contracts/messages';
-import { organisation, organisationStream, user, userStream } from '@keyfleet/identity/domain';
+import {
+  type Organisation,
+  organisation,
+  organisationStream,
+  ownersOf,
+  user,
+  userStream,
+} from '@keyfleet/identity/domain';
 import { KeyfleetError } from '@keyfleet/kernel';
 import type { CommandAnswer } from '@keyfleet/messaging';
 import type { z } from 'zod';
@@ -20,7 +27,7 @@ import type { SignInCommands } from './sign-in-commands.js';
 
 export interface UserParts extends HandlerParts {
   readonly access: Access;
-  readonly directory: Pick<Directory, 'apply' | 'organisationsOf'>;
+  readonly directory: Pick<Directory, 'apply' | 'organisationsOf' | 'permissionsOf'>;
   readonly people: Pick<People, 'homeOf'>;
   readonly sessions: Pick<Sessions, 'endAllOf'>;
   readonly signIn: Pick<SignInCommands, 'writeEnd'>;
@@ -79,14 +86,25 @@ export class UserCommands {
   /** Asks the organisation's own rule; nothing is changed. */
   async #refuseLastOwner(userId: string, orgId: string): Promise<void> {
     const { state } = await load(this.#parts.store, organisation, organisationStream(orgId));
-    organisation.decide({ type: 'RevokeMembership', userId }, state);
+    const absentOwners = await this.#absentOwners(orgId, state);
+    organisation.decide({ type: 'RevokeMembership', userId, absentOwners }, state);
+  }
+
+  async #absentOwners(orgId: string, state: Organisation): Promise<ReadonlySet<string>> {
+    const absent = new Set<string>();
+    for (const owner of ownersOf(state))
+      if ((await this.#parts.directory.permissionsOf(owner, orgId)) === null) absent.add(owner);
+    return absent;
   }
 
   async #leave(userId: string, orgId: string, meta: CommandMeta): Promise<Handled<unknown>> {
+    const stream = organisationStream(orgId);
+    const { state } = await load(this.#parts.store, organisation, stream);
+    const absentOwners = await this.#absentOwners(orgId, state);
     const handled = await handle(this.#parts, {
       decider: organisation,
-      stream: organisationStream(orgId),
-      command: { type: 'RevokeMembership', userId },
+      stream,
+      command: { type: 'RevokeMembership', userId, absentOwners },
       orgId,
       meta,
     });

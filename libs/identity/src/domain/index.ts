@@ -3,7 +3,7 @@ export { apiTokenStream } from './api-token/api-token.js';
 export type { ApiTokenCommand, IssueApiToken, RevokeApiToken } from './api-token/decide.js';
 export { apiToken } from './api-token/decide.js';
 export type * from './organisation/decide.js';
-export { organisation } from './organisation/decide.js';
+export { organisation, ownersOf } from './organisation/decide.js';
 export type { KnownOrganisation, Organisation, OrganisationEvent } from './organisation/organisation.js';
 export { organisationStream } from './organisation/organisation.js';
 export type { SessionCommand, SignIn, SignOut } from './session/decide.js';

@@ -32,6 +32,8 @@ export interface GrantMembership {
 export interface RevokeMembership {
   readonly type: 'RevokeMembership';
   readonly userId: string;
+  /** Owners who may not act, being disabled or not in yet: nobody is left with an organisation because of them. */
+  readonly absentOwners: ReadonlySet<string>;
 }
 
 export interface DefineRole {
@@ -84,22 +86,29 @@ function grant({ userId, role }: GrantMembership, state: Organisation): Facts {
       errors: [{ pointer: '/role', message: 'is not a role of this organisation' }],
     });
   if (members.get(userId) === role) return [];
-  if (role !== OWNER) refuseLastOwner(members, userId);
+  if (role !== OWNER) refuseLastOwner(state, userId);
   return [{ type: 'MembershipGranted', v: 1, data: { userId, orgId, role } }];
 }
 
-function revoke({ userId }: RevokeMembership, state: Organisation): Facts {
+function revoke({ userId, absentOwners }: RevokeMembership, state: Organisation): Facts {
   const { orgId, members } = known(state);
   if (!members.has(userId)) throw new KeyfleetError('resource.not-found');
-  refuseLastOwner(members, userId);
+  refuseLastOwner(state, userId, absentOwners);
   return [{ type: 'MembershipRevoked', v: 1, data: { userId, orgId } }];
 }
 
-/** An organisation without an owner could not be given one again. */
-function refuseLastOwner(members: ReadonlyMap<string, string>, userId: string): void {
-  if (members.get(userId) !== OWNER) return;
-  const others = [...members].some(([id, role]) => id !== userId && role === OWNER);
-  if (!others)
+const NOBODY: ReadonlySet<string> = new Set();
+
+/** Everybody who owns the organisation, whether or not they may act. */
+export function ownersOf(state: Organisation): readonly string[] {
+  if (state.status === 'unknown') return [];
+  return [...state.members].filter(([, role]) => role === OWNER).map(([userId]) => userId);
+}
+
+/** An organisation without an owner could not be given one again. Whoever is absent takes nobody away by going. */
+function refuseLastOwner(state: Organisation, userId: string, absent = NOBODY): void {
+  const present = ownersOf(state).filter((owner) => !absent.has(owner));
+  if (present.length === 1 && present[0] === userId)
     throw new KeyfleetError('resource.conflict', {
       detail: 'This is the last owner of the organisation; name another one first.',
     });

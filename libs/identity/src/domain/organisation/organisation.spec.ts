@@ -20,6 +20,8 @@ const revoked = (userId: string): OrganisationEvent => ({
   v: 1,
   data: { userId, orgId },
 });
+const revoke = (userId: string, ...absent: string[]) =>
+  ({ type: 'RevokeMembership', userId, absentOwners: new Set(absent) }) as const;
 const founded = [created, granted('ann', 'owner')];
 
 describe('an organisation', () => {
@@ -56,24 +58,40 @@ describe('an organisation', () => {
 
   it('keeps an owner: the last one can neither go nor become less', () => {
     given(...founded)
-      .when({ type: 'RevokeMembership', userId: 'ann' })
+      .when(revoke('ann'))
       .thenRefused('resource.conflict');
     given(...founded)
       .when({ type: 'GrantMembership', userId: 'ann', role: 'viewer' })
       .thenRefused('resource.conflict');
     given(...founded, granted('bob', 'owner'))
-      .when({ type: 'RevokeMembership', userId: 'ann' })
+      .when(revoke('ann'))
       .then(revoked('ann'));
     given(...founded, granted('bob', 'owner'), revoked('bob'))
-      .when({ type: 'RevokeMembership', userId: 'ann' })
+      .when(revoke('ann'))
       .thenRefused('resource.conflict');
+  });
+
+  it('keeps an owner who may act: one who is absent does not count, and is not kept', () => {
+    const two = [...founded, granted('bob', 'owner')];
+    given(...two)
+      .when(revoke('ann', 'bob'))
+      .thenRefused('resource.conflict');
+    given(...two)
+      .when(revoke('bob', 'bob'))
+      .then(revoked('bob'));
+    given(...two, granted('cy', 'owner'))
+      .when(revoke('ann', 'bob'))
+      .then(revoked('ann'));
+    given(...two)
+      .when(revoke('ann', 'ann', 'bob'))
+      .then(revoked('ann'));
   });
 
   it('knows whom it can let go', () => {
     given(...founded)
-      .when({ type: 'RevokeMembership', userId: 'bob' })
+      .when(revoke('bob'))
       .thenRefused('resource.not-found');
-    given().when({ type: 'RevokeMembership', userId: 'bob' }).thenRefused('resource.not-found');
+    given().when(revoke('bob')).thenRefused('resource.not-found');
   });
 
   it('is suspended once', () => {
