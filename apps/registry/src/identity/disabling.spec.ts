@@ -1,6 +1,6 @@
 import { hashSecret } from '@keyfleet/auth';
 import type { CommandMeta } from '@keyfleet/contracts/messages';
-import { newId } from '@keyfleet/platform';
+import { deriveId, newId } from '@keyfleet/platform';
 import { createIdentityStage, type IdentityStage, type Owner } from '../testing/identity-stage.js';
 import { metaOf } from '../testing/stage.js';
 
@@ -103,6 +103,28 @@ describe('disabling a user', () => {
     expect(await stage.gateway.permissionsOf(guest.userId, admin.orgId)).toBeNull();
     expect(await stage.gateway.permissionsOf(guest.userId, guest.orgId)).toContain('org:write');
     expect(await stage.sessionOf(sessionSecret)).not.toBeNull();
+  });
+
+  it('repro-guest-tokens: finishes what an attempt that died left of somebody who also belongs elsewhere', async () => {
+    const [admin, guest] = [await stage.owner(), await stage.owner()];
+    for (const keyed of [true, false]) {
+      await stage.join(guest, admin.orgId, 'admin');
+      const first = await issuing(guest.meta({ orgId: admin.orgId }));
+      const second = await issuing(first.as());
+      const own = await issuing(guest.meta());
+      const key = () =>
+        admin.meta(keyed ? { bodyHash: 'a'.repeat(64), commandId: deriveId('cmd', guest.userId) } : {});
+      const die = () => Promise.reject(new Error('killed'));
+      const died = stage.around(keyed ? { after: die } : { before: die });
+      await expect(died.users.disable({ userId: guest.userId }, key())).rejects.toThrow('killed');
+      expect(await second.found()).not.toBeNull();
+      await expect(stage.identity.users.disable({ userId: guest.userId }, key())).resolves.toMatchObject({
+        data: {},
+        ...(!keyed && { unchanged: true }),
+      });
+      expect([await first.found(), await second.found()]).toEqual([null, null]);
+      expect(await own.found()).not.toBeNull();
+    }
   });
 
   it('S9: finds no users of other organisations', async () => {

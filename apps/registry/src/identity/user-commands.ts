@@ -51,6 +51,8 @@ export class UserCommands {
   ): Promise<CommandAnswer<z.input<typeof disableUser.reply>>> {
     const { orgId } = await this.#parts.access.require(meta, 'users:write');
     const orgs = await this.#parts.directory.organisationsOf(userId);
+    // Who left in an attempt that died is no member any more, and may still have tokens here: leaving finishes that,
+    // and finds nobody who was never here.
     const everywhere = orgs.includes(orgId) && (await this.#mayDisableIn(orgs, meta.actor));
     const handled = everywhere
       ? await this.#disable(userId, orgs, meta)

@@ -91,7 +91,8 @@ function grant({ userId, role }: GrantMembership, state: Organisation): Facts {
 }
 
 function revoke({ userId, absentOwners }: RevokeMembership, state: Organisation): Facts {
-  const { orgId, members } = known(state);
+  const { orgId, members, left } = known(state);
+  if (!members.has(userId) && left.has(userId)) return [];
   if (!members.has(userId)) throw new KeyfleetError('resource.not-found');
   refuseLastOwner(state, userId, absentOwners);
   return [{ type: 'MembershipRevoked', v: 1, data: { userId, orgId } }];

@@ -92,6 +92,12 @@ describe('an organisation', () => {
       .when(revoke('bob'))
       .thenRefused('resource.not-found');
     given().when(revoke('bob')).thenRefused('resource.not-found');
+    given(...founded, granted('bob', 'viewer'), revoked('bob'))
+      .when(revoke('bob'))
+      .thenNothing();
+    given(...founded, granted('bob', 'viewer'), revoked('bob'), granted('bob', 'viewer'))
+      .when(revoke('bob'))
+      .then(revoked('bob'));
   });
 
   it('is suspended once', () => {

@@ -23,6 +23,8 @@ export interface KnownOrganisation {
   readonly name: string;
   /** User id to role. */
   readonly members: ReadonlyMap<string, string>;
+  /** Users who were members once. */
+  readonly left: ReadonlySet<string>;
   /** The organisation's own roles. */
   readonly roles: ReadonlySet<string>;
 }
@@ -40,7 +42,7 @@ export function organisationStream(orgId: string): string {
 
 export function evolve(state: Organisation, event: OrganisationEvent): Organisation {
   if (event.type === 'OrganisationCreated')
-    return { status: 'active', ...event.data, members: new Map(), roles: new Set() };
+    return { status: 'active', ...event.data, members: new Map(), left: new Set(), roles: new Set() };
   if (state.status === 'unknown') return state;
   switch (event.type) {
     case 'OrganisationSuspended':
@@ -48,7 +50,11 @@ export function evolve(state: Organisation, event: OrganisationEvent): Organisat
     case 'MembershipGranted':
       return { ...state, members: new Map(state.members).set(event.data.userId, event.data.role) };
     case 'MembershipRevoked':
-      return { ...state, members: without(state.members, event.data.userId) };
+      return {
+        ...state,
+        members: without(state.members, event.data.userId),
+        left: new Set(state.left).add(event.data.userId),
+      };
     case 'RoleDefined':
       return { ...state, roles: new Set(state.roles).add(event.data.role) };
     default:
