@@ -28,7 +28,7 @@ changes nothing. Reads the registry's own settings for the database.
 
   --name NAME         how the user is called (default Administrator)
   --once              change nothing about a user who was made before, whatever became of them
-  --reset-password    give a user who is known the password of the file`;
+  --reset-password    give a user who is known the password of the file, and end their sessions`;
 
 const organisation = z
   .string()

@@ -10,7 +10,7 @@ export interface FirstUser {
   readonly password: string;
   /** At least one; the first is where facts about the user belong. */
   readonly orgs: readonly { readonly slug: string; readonly name: string }[];
-  /** Otherwise a user who is known keeps the password they have. */
+  /** Otherwise a user who is known keeps the password they have. With it go all sessions begun with the old one. */
   readonly resetPassword?: boolean;
   /** Where the user was made before, nothing is changed: what was decided about them since stays so. */
   readonly once?: boolean;
@@ -54,18 +54,33 @@ async function madeBefore(identity: Identity, { email }: FirstUser): Promise<Boo
 }
 
 async function knownUser(
-  { identity, clock }: HandlerParts & { readonly identity: Identity },
+  parts: HandlerParts & { readonly identity: Identity },
   { email, name, password, resetPassword }: FirstUser,
 ): Promise<string> {
+  const { identity, clock } = parts;
   const now = clock.now();
   const known = await identity.people.accountOf(email);
   if (known) {
-    if (resetPassword)
-      await identity.people.setPassword(known.userId, await identity.hasher.hash(password), now);
+    if (resetPassword) await giveNewPassword(parts, known.userId, password);
     return known.userId;
   }
   const passwordHash = await identity.hasher.hash(password);
   return identity.people.add({ userId: newId('usr'), email, name, passwordHash, now });
+}
+
+/** Whoever knows the old password may be somebody else: nothing begun with it goes on. */
+async function giveNewPassword(
+  { identity, clock }: HandlerParts & { readonly identity: Identity },
+  userId: string,
+  password: string,
+): Promise<void> {
+  const { people, sessions, signIn, hasher } = identity;
+  await people.setPassword(userId, await hasher.hash(password), clock.now());
+  // Only now: a sign-in that was let in by the old password began before this moment.
+  const ended = await sessions.endAllOf(userId, clock.now());
+  const home = await people.homeOf(userId);
+  if (home === null) return;
+  for (const sessionId of ended) await signIn.writeEnd(sessionId, home, metaOf(ACTOR));
 }
 
 async function own(

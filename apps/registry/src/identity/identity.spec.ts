@@ -14,12 +14,13 @@ let gateway: IdentityStage['gateway'];
 let identity: IdentityStage['identity'];
 let limits: IdentityStage['limits'];
 let login: IdentityStage['login'];
+let options: IdentityStage['options'];
 let owner: IdentityStage['owner'];
 let sessionOf: IdentityStage['sessionOf'];
 let store: IdentityStage['store'];
 
 beforeAll(async () => {
-  ({ clock, database, gateway, identity, limits, login, owner, sessionOf, store } =
+  ({ clock, database, gateway, identity, limits, login, options, owner, sessionOf, store } =
     await createIdentityStage());
 }, 60_000);
 
@@ -301,6 +302,38 @@ describe('bootstrapping', () => {
     await expect(login('a@b.org', 'one')).resolves.toMatchObject({ userId: done.userId });
     await bootstrap(parts, { ...first, password: 'two', resetPassword: true });
     await expect(login('a@b.org', 'two')).resolves.toMatchObject({ userId: done.userId });
+    await expect(login('a@b.org', 'one')).rejects.toMatchObject({ code: 'auth.failed' });
+  });
+
+  it('S23: a new password ends every session begun with the old one, and its sign-ins under way', async () => {
+    const { email, orgId } = await owner();
+    const open = await login(email);
+    clock.advance(1);
+    // Whoever typed the old password while it was replaced: it is looked at before, and found right after.
+    const verified = Promise.withResolvers<void>();
+    const replaced = Promise.withResolvers<void>();
+    class SlowHasher extends PasswordHasher {
+      override async verify(password: string, stored: string | null): Promise<boolean> {
+        const matches = await super.verify(password, stored);
+        verified.resolve();
+        await replaced.promise;
+        return matches;
+      }
+    }
+    const slow = createIdentity({ ...options, hasher: new SlowHasher() });
+    const late = slow.signIn.login({ email, password: 'correct horse', network: '127.0.0.1' }, metaOf());
+    await verified.promise;
+    clock.advance(1);
+    const again = { email, name: 'An Owner', password: 'two', orgs: [], resetPassword: true };
+    await bootstrap({ identity, store, clock }, again);
+    replaced.resolve();
+    expect(await sessionOf(open.sessionSecret)).toBeNull();
+    expect(await sessionOf((await late).data.sessionSecret)).toBeNull();
+    expect(await sessionOf((await login(email, 'two')).sessionSecret)).not.toBeNull();
+    expect((await store.readStream(`session-${open.sessionId}`)).at(-1)).toMatchObject({
+      type: 'UserSignedOut',
+      metadata: { orgId, actor: 'svc_bootstrap' },
+    });
   });
 
   it('made once, leaves alone what was decided about somebody since', async () => {

@@ -17,7 +17,7 @@ export interface NewSession {
   readonly method: string;
   readonly network: string;
   readonly userAgent: string | undefined;
-  /** Milliseconds since the epoch. */
+  /** When the sign-in began, in milliseconds since the epoch. */
   readonly now: number;
 }
 
@@ -66,8 +66,13 @@ export class Sessions {
     });
   }
 
-  async endAllOf(userId: string): Promise<readonly string[]> {
+  /** With `begunBefore` (milliseconds since the epoch) also those whose sign-in began before and is not through yet. */
+  async endAllOf(userId: string, begunBefore?: number): Promise<readonly string[]> {
     return transaction(this.#sql, async (tx) => {
+      if (begunBefore !== undefined)
+        await tx`
+          update identity.users set sessions_after = greatest(sessions_after, ${iso(begunBefore)}::timestamptz)
+          where user_id = ${userId}`;
       const rows = await tx<{ session_id: string }[]>`
         delete from identity.sessions where user_id = ${userId} returning session_id`;
       const ids = rows.map((row) => row.session_id);

@@ -29,6 +29,8 @@ export class SignInCommands {
     meta: CommandMeta,
   ): Promise<CommandAnswer<z.input<typeof login.reply>>> {
     const { local, people, sessions, clock } = this.#parts;
+    // Before the password is looked at: what ends a user's sessions afterwards ends this one too.
+    const now = clock.now();
     const who = await local.authenticate(request);
     const orgId = who && (await people.homeOf(who.userId));
     if (!who || !orgId) throw new KeyfleetError('auth.failed');
@@ -52,7 +54,7 @@ export class SignInCommands {
       method: local.method,
       network,
       userAgent,
-      now: clock.now(),
+      now,
     });
     for (const id of ended) await this.writeEnd(id, orgId, { ...meta, bodyHash: undefined });
     return { data: { userId, sessionId, sessionSecret: secret, absoluteExpiresAt } };
