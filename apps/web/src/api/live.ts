@@ -1,6 +1,7 @@
 import { type InfiniteData, type QueryClient, useQueryClient } from '@tanstack/react-query';
-import { type Client, createClient } from 'graphql-ws';
+import type { Client } from 'graphql-ws';
 import { useEffect, useState } from 'react';
+import { createLiveConnection } from './live-connection';
 import { effectsOf } from './notices';
 import { type AgentsPage, FLEET_CHANGED } from './queries';
 import { createRenewals, type Renewals } from './renewals';
@@ -17,15 +18,8 @@ export type LiveState = 'connecting' | 'live' | 'lost';
 let shared: Client | null = null;
 
 function client(): Client {
-  shared ??= createClient({
+  shared ??= createLiveConnection({
     url: `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/api/graphql`,
-    retryAttempts: Number.POSITIVE_INFINITY,
-    shouldRetry: () => true,
-    keepAlive: 10_000,
-    retryWait: async (retries) => {
-      const ceiling = Math.min(10_000, 500 * 2 ** retries);
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * ceiling));
-    },
   });
   return shared;
 }
