@@ -76,7 +76,7 @@ export class Sessions {
       const rows = await tx<{ session_id: string }[]>`
         delete from identity.sessions where user_id = ${userId} returning session_id`;
       const ids = rows.map((row) => row.session_id);
-      await announce(tx, ids);
+      if (ids.length > 0) await announce(tx, ids);
       return ids;
     });
   }
