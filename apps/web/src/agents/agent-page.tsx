@@ -20,6 +20,7 @@ import type { Agent } from '../api/types';
 import { Timeline } from '../events/timeline';
 import { Empty } from '../lists/empty';
 import { Failure } from '../lists/failure';
+import { Unread } from '../lists/unread';
 import { RelativeTime } from '../time/relative-time';
 import { AgentStateBadge } from './agent-state';
 
@@ -27,8 +28,8 @@ export function AgentPage() {
   const { org, agent: id } = useParams({ from: '/orgs/$org/agents/$agent' });
   const query = useQuery(agentQuery(org, id));
   const agent = query.data;
-  if (query.isPending) return <Loader />;
-  if (query.isError) return <Failure error={query.error} title="The agent could not be read" />;
+  const unread = <Unread query={query} title="The agent could not be read" />;
+  if (agent === undefined) return query.isError ? unread : <Loader />;
   if (!agent)
     return (
       <Empty
@@ -44,6 +45,7 @@ export function AgentPage() {
     );
   return (
     <Stack>
+      {unread}
       <Group justify="space-between">
         <Group>
           <Title order={1} size="h3">
@@ -59,7 +61,15 @@ export function AgentPage() {
       <Title order={2} size="h4">
         Timeline
       </Title>
-      <Timeline org={org} agentId={agent.id} />
+      <Timeline
+        org={org}
+        agentId={agent.id}
+        empty={
+          <Empty title="Nothing happened yet">
+            What this agent does, and what is done to it, appears here.
+          </Empty>
+        }
+      />
     </Stack>
   );
 }

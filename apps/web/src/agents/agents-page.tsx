@@ -7,9 +7,9 @@ import type { AgentCounts, AgentState } from '../api/types';
 import { EnrolPanel } from '../enrol/enrol-panel';
 import { Empty } from '../lists/empty';
 import { ExportMenu } from '../lists/export-menu';
-import { Failure } from '../lists/failure';
 import { FilterBox } from '../lists/filter-box';
 import { More } from '../lists/more';
+import { Unread } from '../lists/unread';
 import { AgentsTable } from './agents-table';
 
 const STATES: readonly AgentState[] = ['online', 'offline', 'unknown', 'revoked'];
@@ -41,7 +41,7 @@ export function AgentsPage() {
           void navigate({ to: '/orgs/$org/agents', params: { org }, search: { filter: text } })
         }
       />
-      {query.isError && <Failure error={query.error} title="The agents could not be read" />}
+      <Unread query={query} title="The agents could not be read" />
       {query.isPending && <Loader />}
       {query.isSuccess && agents.length === 0 && (
         <NoAgents org={org} filtered={filter !== ''} action={enrol} />

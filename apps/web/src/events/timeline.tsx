@@ -1,46 +1,31 @@
-import { Anchor, Button, Code, Loader, Stack, Table, Text } from '@mantine/core';
+import { Anchor, Code, Loader, Stack, Table, Text } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { useMemo } from 'react';
-import { agentsQuery, eventsQuery } from '../api/queries';
+import { type ReactNode, useMemo } from 'react';
+import { agentsQuery, type EventFilter, eventsQuery } from '../api/queries';
 import type { FleetEvent } from '../api/types';
-import { Empty } from '../lists/empty';
-import { Failure } from '../lists/failure';
+import { More } from '../lists/more';
+import { Unread } from '../lists/unread';
 import { RelativeTime } from '../time/relative-time';
+import { eventsPath } from './events-path';
 
-interface TimelineProps {
+interface TimelineProps extends EventFilter {
   readonly org: string;
-  readonly agentId?: string | undefined;
-  readonly type?: string | undefined;
+  /** Shown where there is no such event. */
+  readonly empty: ReactNode;
 }
 
 /** What happened, newest first. */
-export function Timeline({ org, agentId, type }: TimelineProps) {
+export function Timeline({ org, agentId, type, empty }: TimelineProps) {
   const query = useInfiniteQuery(eventsQuery(org, { agentId, type }));
   const names = useAgentNames(org);
-  const events = query.data?.pages.flatMap((page) => page.edges.map(({ node }) => node)) ?? [];
-  if (query.isPending) return <Loader />;
-  if (query.isError) return <Failure error={query.error} title="The events could not be read" />;
-  if (events.length === 0) {
-    return type === undefined ? (
-      <Empty title="Nothing happened yet">
-        Events of the agents and of the people who manage them appear here as they happen.
-      </Empty>
-    ) : (
-      <Empty
-        title="No event matches"
-        action={
-          <Anchor component={Link} to={`/orgs/${org}/events`}>
-            Clear the filter
-          </Anchor>
-        }
-      >
-        There is no event of this kind.
-      </Empty>
-    );
-  }
+  const unread = <Unread query={query} title="The events could not be read" />;
+  if (query.data === undefined) return query.isError ? unread : <Loader />;
+  const events = query.data.pages.flatMap((page) => page.edges.map(({ node }) => node));
+  if (events.length === 0) return query.isError ? unread : empty;
   return (
     <Stack>
+      {unread}
       <Table.ScrollContainer minWidth={640}>
         <Table verticalSpacing="xs" aria-label="Events">
           <Table.Thead>
@@ -53,20 +38,12 @@ export function Timeline({ org, agentId, type }: TimelineProps) {
           </Table.Thead>
           <Table.Tbody>
             {events.map((event) => (
-              <Row key={event.id} org={org} event={event} names={names} />
+              <Row key={event.id} org={org} agentId={agentId} event={event} names={names} />
             ))}
           </Table.Tbody>
         </Table>
       </Table.ScrollContainer>
-      {query.hasNextPage && (
-        <Button
-          variant="default"
-          loading={query.isFetchingNextPage}
-          onClick={() => void query.fetchNextPage()}
-        >
-          Show older
-        </Button>
-      )}
+      <More query={query}>Show older</More>
     </Stack>
   );
 }
@@ -82,13 +59,15 @@ function useAgentNames(org: string): ReadonlyMap<string, string> {
 
 interface RowProps {
   readonly org: string;
+  /** Whose events are shown, where they are of one agent. */
+  readonly agentId: string | undefined;
   readonly event: FleetEvent;
   readonly names: ReadonlyMap<string, string>;
 }
 
-function Row({ org, event, names }: RowProps) {
+function Row({ org, agentId, event, names }: RowProps) {
   const type = (
-    <Anchor component={Link} to={`/orgs/${org}/events?type=${event.type}`} size="sm">
+    <Anchor component={Link} to={eventsPath(org, { type: event.type, agentId })} size="sm">
       {event.type}
     </Anchor>
   );

@@ -1,5 +1,5 @@
 import { ERROR_CODES } from '@keyfleet/kernel';
-import { Alert, Code, List, Text } from '@mantine/core';
+import { Alert, Button, Code, List, Text } from '@mantine/core';
 import { asApiError } from '../api/problem';
 
 /** What to do about a code, where its problem says something else already. */
@@ -12,9 +12,12 @@ function remedyOf(code: string, said: string): string | null {
 export function Failure({
   error,
   title = 'That did not work',
+  again,
 }: {
   readonly error: unknown;
   readonly title?: string;
+  /** What "Try again" does; nothing is offered without it. */
+  readonly again?: { readonly run: () => unknown; readonly running: boolean };
 }) {
   const problem = asApiError(error);
   const remedy = remedyOf(problem.code, problem.message);
@@ -39,6 +42,11 @@ export function Failure({
         {problem.code}
         {problem.traceId ? ` · trace ${problem.traceId}` : ''}
       </Text>
+      {again && (
+        <Button size="xs" variant="default" mt="xs" loading={again.running} onClick={() => void again.run()}>
+          Try again
+        </Button>
+      )}
     </Alert>
   );
 }

@@ -4,7 +4,7 @@ import { Anchor, Loader, Stack, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { Empty } from '../lists/empty';
-import { Failure } from '../lists/failure';
+import { Unread } from '../lists/unread';
 import { printStatements } from './draft/document-text';
 import { checkQuery, inForce, versionQuery } from './policy-api';
 import { StatementCard } from './statements';
@@ -23,9 +23,9 @@ export function CurrentTab({ org, policy }: CurrentProps) {
     enabled: version !== null && version !== policy.version,
   });
   const document = version === policy.version ? policy.published?.document : older.data?.document;
-  if (older.isError) return <Failure error={older.error} title="The version could not be read" />;
   if (version === null) return <NotInForce org={org} policy={policy} />;
-  if (!document) return <Loader />;
+  if (!document)
+    return older.isError ? <Unread query={older} title="The version could not be read" /> : <Loader />;
   return <Statements org={org} policy={policy} version={version} statements={document.statements} />;
 }
 
@@ -61,7 +61,7 @@ function Statements({ org, policy, version, statements }: StatementsProps) {
         denied.
       </Text>
       {check.isPending && <Loader size="sm" />}
-      {check.isError && <Failure error={check.error} title="The statements could not be read out" />}
+      <Unread query={check} title="The statements could not be read out" />
       {statements.map((statement) => (
         <StatementCard
           key={statement.id}

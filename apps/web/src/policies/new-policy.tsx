@@ -5,6 +5,7 @@ import { type FormEvent, useState } from 'react';
 import { policiesKey } from '../api/notices';
 import { rest } from '../api/rest';
 import { Failure } from '../lists/failure';
+import { Unread } from '../lists/unread';
 import { templatesQuery } from './policy-api';
 
 /** Begins a policy from a template, as a draft to be changed. */
@@ -63,7 +64,7 @@ function BeginForm({ org }: { readonly org: string }) {
           onChange={(event) => setName(event.currentTarget.value)}
         />
         {templates.isPending && <Loader />}
-        {templates.isError && <Failure error={templates.error} title="The templates could not be read" />}
+        <Unread query={templates} title="The templates could not be read" />
         <Radio.Group
           label="Begin with"
           description="Names and paths are examples: change them in the draft."

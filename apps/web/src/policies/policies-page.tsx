@@ -4,9 +4,9 @@ import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import { type ReactNode, useState } from 'react';
 import { Empty } from '../lists/empty';
 import { ExportMenu } from '../lists/export-menu';
-import { Failure } from '../lists/failure';
 import { FilterBox } from '../lists/filter-box';
 import { More } from '../lists/more';
+import { Unread } from '../lists/unread';
 import { BulkActions } from './bulk/bulk-actions';
 import { chosenOf } from './bulk/selection';
 import { NewPolicy } from './new-policy';
@@ -48,7 +48,7 @@ export function PoliciesPage() {
           void navigate({ to: '/orgs/$org/policies', params: { org }, search: { filter: text } })
         }
       />
-      {query.isError && <Failure error={query.error} title="The policies could not be read" />}
+      <Unread query={query} title="The policies could not be read" />
       {query.isPending && <Loader />}
       {query.isSuccess && policies.length === 0 && (
         <NoPolicies org={org} filtered={filter !== ''} action={begin} />

@@ -4,7 +4,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { Empty } from '../lists/empty';
-import { Failure } from '../lists/failure';
+import { Unread } from '../lists/unread';
 import { AssignmentsTab } from './assignments/assignments-tab';
 import { CurrentTab } from './current-tab';
 import { DraftTab } from './draft/draft-tab';
@@ -35,10 +35,11 @@ const TABS: Readonly<Record<string, { title: string; show: (props: TabProps) => 
 export function PolicyPage() {
   const { org, policy: id } = useParams({ from: '/orgs/$org/policies/$policy' });
   const query = useQuery(policyQuery(org, id));
-  if (query.isPending) return <Loader />;
-  if (query.isError) return <Failure error={query.error} title="The policy could not be read" />;
+  const unread = <Unread query={query} title="The policy could not be read" />;
+  if (query.data === undefined) return query.isError ? unread : <Loader />;
   return (
     <Stack>
+      {unread}
       <PoliciesNav org={org} />
       <Heading org={org} policy={query.data} />
       <PolicyTabs key={id} org={org} policy={query.data} />

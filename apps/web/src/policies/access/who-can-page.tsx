@@ -16,8 +16,8 @@ import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import { type FormEvent, useState } from 'react';
 import { Empty } from '../../lists/empty';
-import { Failure } from '../../lists/failure';
 import { Outdated } from '../../lists/outdated';
+import { Unread } from '../../lists/unread';
 import { ACTIONS } from '../actions';
 import { PoliciesNav } from '../policies-nav';
 import type { AccessAnswer } from '../policy-api';
@@ -40,7 +40,7 @@ export function WhoCanPage() {
       </Text>
       <QuestionForm org={org} />
       {asked && answer.isPending && <Loader />}
-      {answer.isError && <Failure error={answer.error} title="That was not answered" />}
+      <Unread query={answer} title="That was not answered" />
       <Outdated query={answer}>Policies changed since this was answered.</Outdated>
       {answer.data && <Answers org={org} answer={answer.data} />}
     </Stack>

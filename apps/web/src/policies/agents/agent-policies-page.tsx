@@ -3,9 +3,9 @@ import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import { Empty } from '../../lists/empty';
 import { ExportMenu } from '../../lists/export-menu';
-import { Failure } from '../../lists/failure';
 import { FilterBox } from '../../lists/filter-box';
 import { More } from '../../lists/more';
+import { Unread } from '../../lists/unread';
 import { PoliciesNav } from '../policies-nav';
 import { agentPoliciesQuery } from '../policy-api';
 import { AgentPoliciesTable } from './agent-policies-table';
@@ -56,7 +56,7 @@ export function AgentPoliciesPage() {
         ))}
       </Group>
       <FilterBox filter={filter ?? ''} placeholder="state = rejected OR state = pending" onApply={show} />
-      {query.isError && <Failure error={query.error} title="The list could not be read" />}
+      <Unread query={query} title="The list could not be read" />
       {query.isPending && <Loader />}
       {query.isSuccess && rows.length === 0 && (
         <Nobody org={org} filtered={filter !== undefined || policy !== undefined} />

@@ -6,6 +6,7 @@ import { type FormEvent, useState } from 'react';
 import { questionsKey } from '../../api/notices';
 import { rest } from '../../api/rest';
 import { Failure } from '../../lists/failure';
+import { Unread } from '../../lists/unread';
 import { useSettled } from '../../time/settled';
 import { usePolicyWrite } from '../policy-write';
 import { EVERYBODY, TargetChoice, type TargetFields, targetOf } from './target-choice';
@@ -62,7 +63,8 @@ function Preview({ org, policyId, target }: PreviewProps) {
     placeholderData: keepPreviousData,
   });
   if (!target) return null;
-  if (preview.isError) return <Failure error={preview.error} title="Whom this means is not clear" />;
+  // Whom it meant a moment ago may be others by now: that it is not known says more than old numbers.
+  if (preview.isError) return <Unread query={preview} title="Whom this means is not clear" />;
   if (!preview.data) return <Text size="sm">Looking…</Text>;
   const { agents, items } = preview.data;
   const named = items.map(({ name }) => name).join(', ');

@@ -3,7 +3,7 @@ import { Group, NativeSelect, SegmentedControl, TextInput } from '@mantine/core'
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { agentsQuery } from '../../api/queries';
-import { Failure } from '../../lists/failure';
+import { Unread } from '../../lists/unread';
 import { useSettled } from '../../time/settled';
 import { groupsQuery } from '../policy-api';
 
@@ -74,15 +74,18 @@ function GroupChoice({ org, value, onChange }: ChoiceProps) {
     value: id,
     label: `${name} (${selector})`,
   }));
-  if (groups.isError) return <Failure error={groups.error} title="The groups could not be read" />;
+  const none = groups.isSuccess && data.length === 0;
   return (
-    <NativeSelect
-      label="Group"
-      description={data.length === 0 ? 'There is no group yet; define one through the API.' : undefined}
-      data={[{ value: '', label: 'Choose a group' }, ...data]}
-      value={value}
-      onChange={(event) => onChange(event.currentTarget.value)}
-    />
+    <>
+      <Unread query={groups} title="The groups could not be read" />
+      <NativeSelect
+        label="Group"
+        description={none ? 'There is no group yet; define one through the API.' : undefined}
+        data={[{ value: '', label: 'Choose a group' }, ...data]}
+        value={value}
+        onChange={(event) => onChange(event.currentTarget.value)}
+      />
+    </>
   );
 }
 

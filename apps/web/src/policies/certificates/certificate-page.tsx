@@ -16,7 +16,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Link, useParams, useSearch } from '@tanstack/react-router';
 import { download } from '../../lists/download';
 import { Empty } from '../../lists/empty';
-import { Failure } from '../../lists/failure';
+import { Unread } from '../../lists/unread';
 import { reasonText } from '../agents/reasons';
 import { PoliciesNav } from '../policies-nav';
 import { certificateQuery, short } from '../policy-api';
@@ -26,10 +26,11 @@ import { AgentPolicyBadge } from '../policy-state';
 export function CertificatePage() {
   const { org, certificate: id } = useParams({ from: '/orgs/$org/policies/certificates/$certificate' });
   const query = useQuery(certificateQuery(org, id));
-  if (query.isPending) return <Loader />;
-  if (query.isError) return <Failure error={query.error} title="The certificate could not be read" />;
+  const unread = <Unread query={query} title="The certificate could not be read" />;
+  if (query.data === undefined) return query.isError ? unread : <Loader />;
   return (
     <Stack>
+      {unread}
       <PoliciesNav org={org} />
       <Group justify="space-between">
         <Title order={1} size="h3">

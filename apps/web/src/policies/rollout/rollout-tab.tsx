@@ -6,6 +6,7 @@ import { useState } from 'react';
 import { Empty } from '../../lists/empty';
 import { Failure } from '../../lists/failure';
 import { More } from '../../lists/more';
+import { Unread } from '../../lists/unread';
 import { RelativeTime } from '../../time/relative-time';
 import { AgentPoliciesTable } from '../agents/agent-policies-table';
 import { agentPoliciesQuery } from '../policy-api';
@@ -144,13 +145,14 @@ function Agents({ org, policy, rollout }: RolloutProps & { readonly rollout: Rol
     ...agentPoliciesQuery(org, { policy: policy.id }, 200),
     refetchInterval: moving ? LOOK_AGAIN_MS : false,
   });
-  if (query.isPending) return <Loader />;
-  if (query.isError) return <Failure error={query.error} title="The agents could not be read" />;
+  const unread = <Unread query={query} title="The agents could not be read" />;
+  if (query.data === undefined) return query.isError ? unread : <Loader />;
   const agents = query.data.pages.flatMap(({ items }) => items);
   const counts = countSteps(agents, policy.id, rollout);
   const shown = step ? agents.filter((agent) => stepOf(agent, policy.id, rollout) === step) : agents;
   return (
     <Stack gap="sm">
+      {unread}
       <Title order={2} size="h5">
         {query.hasNextPage ? `The first ${agents.length} of its agents` : `Its agents: ${agents.length}`}
       </Title>

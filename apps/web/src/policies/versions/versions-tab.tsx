@@ -7,6 +7,7 @@ import { rest } from '../../api/rest';
 import { Empty } from '../../lists/empty';
 import { Failure } from '../../lists/failure';
 import { More } from '../../lists/more';
+import { Unread } from '../../lists/unread';
 import { RelativeTime } from '../../time/relative-time';
 import { Person } from '../people';
 import { inForce, versionsQuery } from '../policy-api';
@@ -36,13 +37,18 @@ export function VersionsTab({ org, policy }: VersionsProps) {
         search: {},
       }),
   });
-  if (query.isPending) return <Loader />;
-  if (query.isError) return <Failure error={query.error} title="The versions could not be read" />;
+  const unread = <Unread query={query} title="The versions could not be read" />;
+  if (query.data === undefined) return query.isError ? unread : <Loader />;
   const versions = query.data.pages.flatMap(({ items }) => items);
   if (versions.length === 0)
-    return <Empty title="Nothing published yet">Each time the policy is published, a version is kept.</Empty>;
+    return query.isError ? (
+      unread
+    ) : (
+      <Empty title="Nothing published yet">Each time the policy is published, a version is kept.</Empty>
+    );
   return (
     <Stack>
+      {unread}
       <Table.ScrollContainer minWidth={640}>
         <Table verticalSpacing="xs" aria-label="Versions">
           <Table.Thead>
