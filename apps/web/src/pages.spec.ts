@@ -80,6 +80,40 @@ const cameTo = (page: Page, wanted: string) =>
   page.waitForURL(({ pathname, search }) => `${pathname}${search}` === wanted);
 const again = ({ page }: Shown) => page.getByRole('button', { name: 'Try again' });
 
+describe('signing out', () => {
+  it.each([503, 429])(
+    'repro-still-signed-in: says that it failed (%i), and can be tried again',
+    async (status) => {
+      const shown = await pages.open('/orgs/acme/agents', (asked) =>
+        asked.what === 'POST /auth/logout'
+          ? { status, body: { status, code: 'service.unavailable', detail: 'The service does not answer.' } }
+          : well(asked),
+      );
+      const { page } = shown;
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      await page.getByText('You are still signed in').waitFor();
+      await page.getByText('The service does not answer.').waitFor();
+      expect(new URL(page.url()).pathname).toBe('/orgs/acme/agents');
+      await page.locator('tr[data-agent="payments-eu"]').waitFor();
+      shown.answers = but(well, ({ what }) => (what === 'POST /auth/logout' ? { status: 204 } : undefined));
+      await again(shown).click();
+      await cameTo(page, '/sign-in');
+      await page.close();
+    },
+  );
+
+  it('is done where the session is over already', async () => {
+    const { page } = await pages.open('/orgs/acme/agents', (asked) =>
+      asked.what === 'POST /auth/logout'
+        ? { status: 401, body: { status: 401, code: 'auth.required', detail: 'Sign in.' } }
+        : well(asked),
+    );
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await cameTo(page, '/sign-in');
+    await page.close();
+  });
+});
+
 describe('what could not be read again', () => {
   it('repro-lost-rows: leaves on screen what was read before, and a dialog open', async () => {
     const shown = await pages.open('/orgs/acme/agents/agt_1', well);

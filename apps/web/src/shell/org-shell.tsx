@@ -1,9 +1,10 @@
-import { Alert, Anchor, AppShell, Badge, Button, Group, NativeSelect, Text } from '@mantine/core';
+import { Alert, Anchor, AppShell, Badge, Box, Button, Group, NativeSelect, Text } from '@mantine/core';
 import { useMutation, useQueryClient, useSuspenseQuery } from '@tanstack/react-query';
 import { Link, Outlet, useNavigate, useParams } from '@tanstack/react-router';
 import { useLiveFleet } from '../api/live';
 import { sessionQuery } from '../api/queries';
-import { rest } from '../api/rest';
+import { signOut } from '../api/sign-out';
+import { Failure } from '../lists/failure';
 
 const LIVE = {
   connecting: { color: 'gray', text: 'connecting' },
@@ -18,9 +19,9 @@ export function OrgShell() {
   const navigate = useNavigate();
   const queryClient = useQueryClient();
   const live = useLiveFleet(org);
-  const signOut = useMutation({
-    mutationFn: () => rest('POST', '/auth/logout'),
-    onSettled: async () => {
+  const leave = useMutation({
+    mutationFn: signOut,
+    onSuccess: async () => {
       queryClient.clear();
       await navigate({ to: '/sign-in', search: {} });
     },
@@ -68,13 +69,22 @@ export function OrgShell() {
             <Text size="sm" c="dimmed" visibleFrom="sm">
               {session.user.email}
             </Text>
-            <Button size="xs" variant="default" onClick={() => signOut.mutate()}>
+            <Button size="xs" variant="default" loading={leave.isPending} onClick={() => leave.mutate()}>
               Sign out
             </Button>
           </Group>
         </Group>
       </AppShell.Header>
       <AppShell.Main>
+        {leave.isError && (
+          <Box mb="md">
+            <Failure
+              error={leave.error}
+              title="You are still signed in"
+              again={{ run: leave.mutate, running: leave.isPending }}
+            />
+          </Box>
+        )}
         {live === 'lost' && (
           <Alert color="orange" mb="md" data-testid="stale" title="What you see may be old">
             The live connection was lost. It is tried again by itself.
