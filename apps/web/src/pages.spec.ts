@@ -114,6 +114,28 @@ describe('signing out', () => {
   });
 });
 
+describe('enrolling an agent', () => {
+  it('repro-waiting-for-ever: shows whoever came, in a large fleet and whatever the clock of the browser says', async () => {
+    const expiresAt = '2026-01-31T12:15:00.000Z';
+    const others = Array.from({ length: 50 }, (_, index) => agent(`agt_${index}`, `a-${index}`));
+    let came: unknown[] = [];
+    const shown = await pages.open('/orgs/acme/agents', ({ what, given }) => {
+      if (what === 'POST /orgs/acme/enrolment-tokens')
+        return { status: 201, body: { id: 'etk_1', token: 'kfe_token', expiresAt } };
+      if (what !== 'GraphQL Agents') return undefined;
+      return given.filter === 'enrolledAt >= "2026-01-31T12:00:00.000Z"' ? fleet(...came) : fleet(...others);
+    });
+    const { page } = shown;
+    await page.getByRole('button', { name: 'Enrol an agent' }).first().click();
+    await page.getByRole('button', { name: 'Make a token' }).click();
+    await page.getByText('Waiting for the agent to connect…').waitFor();
+    came = [agent('agt_new', 'zz-new')];
+    shown.announce();
+    await page.getByRole('alert').filter({ hasText: 'Connected' }).getByText('zz-new').waitFor();
+    await page.close();
+  });
+});
+
 describe('what could not be read again', () => {
   it('repro-lost-rows: leaves on screen what was read before, and a dialog open', async () => {
     const shown = await pages.open('/orgs/acme/agents/agt_1', well);

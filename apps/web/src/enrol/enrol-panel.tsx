@@ -18,12 +18,13 @@ import { AgentStateBadge } from '../agents/agent-state';
 import { agentsQuery } from '../api/queries';
 import { rest } from '../api/rest';
 import { Failure } from '../lists/failure';
+import { Unread } from '../lists/unread';
 import { RelativeTime } from '../time/relative-time';
+import { arrivedWith, type Expiring } from './arrived';
 
-interface Issued {
+interface Issued extends Expiring {
   readonly id: string;
   readonly token: string;
-  readonly expiresAt: string;
 }
 
 const LIFETIMES = [
@@ -46,14 +47,15 @@ export function EnrolPanel({
   const [uses, setUses] = useState<number | string>(1);
   const [labels, setLabels] = useState('');
   const issue = useMutation({
-    mutationFn: async () => ({
-      at: new Date().toISOString(),
-      token: await rest<Issued>('POST', `/orgs/${org}/enrolment-tokens`, {
-        expiresIn: Number(expiresIn),
+    mutationFn: async () => {
+      const seconds = Number(expiresIn);
+      const token = await rest<Issued>('POST', `/orgs/${org}/enrolment-tokens`, {
+        expiresIn: seconds,
         uses: Number(uses),
         labels: parseLabels(labels),
-      }),
-    }),
+      });
+      return { token, filter: arrivedWith(token, seconds) };
+    },
   });
   const submit = (event: FormEvent) => {
     event.preventDefault();
@@ -94,20 +96,19 @@ export function EnrolPanel({
           </Button>
         </Stack>
       </form>
-      {issue.data && <Instructions org={org} issued={issue.data.token} since={issue.data.at} />}
+      {issue.data && <Instructions org={org} issued={issue.data.token} arrived={issue.data.filter} />}
     </Drawer>
   );
 }
 
-function Instructions({
-  org,
-  issued,
-  since,
-}: {
+interface InstructionsProps {
   readonly org: string;
   readonly issued: Issued;
-  readonly since: string;
-}) {
+  /** Filter that lets those through who came since. */
+  readonly arrived: string;
+}
+
+function Instructions({ org, issued, arrived }: InstructionsProps) {
   const line = `(umask 077; printf %s '${issued.token}' > enrol.token) && npm run agent -- run --name my-agent --control-plane ${location.origin} --token-file enrol.token`;
   return (
     <Stack mt="lg">
@@ -125,25 +126,25 @@ function Instructions({
           </Button>
         )}
       </CopyButton>
-      <Arrivals org={org} since={since} />
+      <Arrivals org={org} filter={arrived} />
     </Stack>
   );
 }
 
-function Arrivals({ org, since }: { readonly org: string; readonly since: string }) {
-  const agents = useInfiniteQuery(agentsQuery(org, ''));
-  const arrived =
-    agents.data?.pages
-      .flatMap((page) => page.agents.edges.map(({ node }) => node))
-      .filter((agent) => agent.enrolledAt >= since) ?? [];
+function Arrivals({ org, filter }: { readonly org: string; readonly filter: string }) {
+  const agents = useInfiniteQuery(agentsQuery(org, filter));
+  const arrived = agents.data?.pages.flatMap((page) => page.agents.edges.map(({ node }) => node)) ?? [];
   if (arrived.length === 0)
     return (
-      <Group gap="xs">
-        <Loader size="xs" />
-        <Text size="sm" c="dimmed">
-          Waiting for the agent to connect…
-        </Text>
-      </Group>
+      <>
+        <Unread query={agents} title="Whether it connected could not be read" />
+        <Group gap="xs">
+          <Loader size="xs" />
+          <Text size="sm" c="dimmed">
+            Waiting for the agent to connect…
+          </Text>
+        </Group>
+      </>
     );
   return (
     <Alert color="teal" title="Connected">
