@@ -50,6 +50,10 @@ const but =
   (answers: Answers, fails: (asked: Asked) => Answered | undefined): Answers =>
   (asked) =>
     fails(asked) ?? answers(asked);
+const conflict: Answered = {
+  status: 409,
+  body: { status: 409, code: 'resource.conflict', detail: 'The draft is another one by now; read it again.' },
+};
 const DOCUMENT = { statements: [] };
 const draftOf = (letter: 'a' | 'b') => ({
   ...{ draft: letter === 'a' ? 1 : 2, hash: letter.repeat(64), document: DOCUMENT, review: null },
@@ -199,6 +203,29 @@ describe('what could not be read again', () => {
     shown.announce();
     await page.getByText('The policy could not be read').waitFor();
     expect(await page.getByLabel('Policy text').inputValue()).toBe('# not saved yet');
+    await page.close();
+  });
+});
+
+describe('discarding a draft', () => {
+  it('repro-lost-draft: is of the one on screen, and says so where it is another one by now', async () => {
+    const mine = policyOf(draftOf('a'), { version: 1, hash: 'f'.repeat(64), document: DOCUMENT });
+    const theirs = policyOf(draftOf('b'), { version: 1, hash: 'f'.repeat(64), document: DOCUMENT });
+    const shown = await pages.open('/orgs/acme/policies/pol_1?tab=draft', mine);
+    const { page } = shown;
+    const discarded: (string | null)[] = [];
+    page.on('request', (request) => {
+      if (request.method() === 'DELETE') discarded.push(new URL(request.url()).searchParams.get('hash'));
+    });
+    await page.getByRole('button', { name: 'Discard the draft' }).waitFor();
+    shown.answers = but(theirs, ({ what }) => (what.startsWith('DELETE') ? conflict : undefined));
+    await page.getByRole('button', { name: 'Discard the draft' }).click();
+    await page.getByText('The draft was not discarded').waitFor();
+    await page.getByText('Draft 2 saved').waitFor();
+    shown.answers = but(theirs, ({ what }) => (what.startsWith('DELETE') ? { status: 204 } : undefined));
+    await page.getByRole('button', { name: 'Discard the draft' }).click();
+    await page.getByText('The draft was not discarded').waitFor({ state: 'detached' });
+    expect(discarded).toEqual(['a'.repeat(64), 'b'.repeat(64)]);
     await page.close();
   });
 });

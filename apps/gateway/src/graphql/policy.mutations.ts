@@ -82,11 +82,18 @@ export class PolicyMutations {
   discardPolicyDraft(
     @Args('org') _org: string,
     @Args('id', { type: () => ID }) id: string,
+    @Args('hash', {
+      type: () => String,
+      nullable: true,
+      description: 'Of the draft that was read: refused where it is another one by now.',
+    })
+    hash: string | null,
     @CurrentActor() actor: Actor,
     @CurrentOrg() org: OrgAccess,
     @Context() context: GraphQLContext,
   ) {
-    return change(this.#commands, messages.discardDraft, { policyId: id }, { id, actor, org, context });
+    const data = { policyId: id, ...withoutNulls({ hash }) };
+    return change(this.#commands, messages.discardDraft, data, { id, actor, org, context });
   }
 
   @Mutation(() => ChangedObject)

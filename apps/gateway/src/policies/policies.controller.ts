@@ -109,9 +109,15 @@ export class PoliciesController {
   async discard(
     @CurrentWriter() writer: Writer,
     @Param({ schema: policyParams }) { policy }: PolicyParams,
+    @Query({ schema: http.discardDraftQuery }) query: z.infer<typeof http.discardDraftQuery>,
   ): Promise<void> {
     const operation = `DELETE policies/${policy}/draft`;
-    await this.#writes.send(messages.discardDraft, { policyId: policy }, writer, { operation });
+    // Where nothing is said, as it was before anything could be: an Idempotency-Key is bound to it.
+    const body = query.hash === undefined ? null : query;
+    await this.#writes.send(messages.discardDraft, { ...query, policyId: policy }, writer, {
+      operation,
+      body,
+    });
   }
 
   @Post(':policy/draft/review-requests')

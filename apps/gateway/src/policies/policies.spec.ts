@@ -93,6 +93,7 @@ describe('policies over REST', () => {
       200,
     ],
     ['DELETE', `${one}/draft`, undefined, 'discard-draft', { policyId: POLICY.id }, 204],
+    ['DELETE', `${one}/draft?hash=${hash}`, undefined, 'discard-draft', { policyId: POLICY.id, hash }, 204],
     [
       'POST',
       `${one}/draft/review-requests`,
@@ -313,10 +314,13 @@ describe('policies over GraphQL', () => {
     ['draftPolicy', `{ id: $id, name: "A", text: "x", replaces: "${hash}" }`, { replaces: hash }],
     ['publishPolicy', `{ hash: "${hash}" }`, { hash }],
     ['publishPolicy', '{ hash: null }', undefined],
+    ['discardPolicyDraft', `"${hash}"`, { hash }],
+    ['discardPolicyDraft', 'null', undefined],
   ])('%s(input: %s) says what was seen as REST does', async (name, input, said) => {
-    const id = name === 'publishPolicy' ? 'id: $id, ' : '';
+    const id = name === 'draftPolicy' ? '' : 'id: $id, ';
+    const given = `${name === 'discardPolicyDraft' ? 'hash' : 'input'}: ${input}`;
     const { data } = await graphql(
-      `mutation ($org: String!, $id: ID!) { ${name}(org: $org, ${id}input: ${input}) { position } }`,
+      `mutation ($org: String!, $id: ID!) { ${name}(org: $org, ${id}${given}) { position } }`,
       variables,
     );
     expect(data[name].position).toBe('42');
@@ -332,6 +336,7 @@ describe('policies over GraphQL', () => {
       'draftPolicy(org: $org, input: { id: $id, name: "A" }) { id }',
       'draftPolicy(org: $org, input: { id: $id, name: "A", text: "x", replaces: "x" }) { id }',
       'publishPolicy(org: $org, id: $id, input: { hash: "x" }) { id }',
+      'discardPolicyDraft(org: $org, id: $id, hash: "x") { id }',
     ]) {
       const { errors } = await graphql(`mutation ($org: String!, $id: ID!) { ${field} }`, variables);
       expect([field, errors[0].extensions.code]).toEqual([field, 'request.invalid']);

@@ -119,6 +119,9 @@ describe('commands of policies over the broker', () => {
       code: 'resource.conflict',
       details: { detail: expect.stringContaining('another one by now') },
     });
+    await expect(ada.ask(discardDraft, { policyId, hash: seen })).rejects.toMatchObject({
+      code: 'resource.conflict',
+    });
     const carol = await stage.member(WRITE, ada.orgId);
     const hash = await hashOf(policyId);
     await carol.ask(reviewPolicy, { policyId, hash, verdict: 'approved' });

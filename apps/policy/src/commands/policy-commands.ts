@@ -58,8 +58,8 @@ export class PolicyCommands {
     return answer(refOf(handled.state), handled);
   }
 
-  discardDraft({ policyId }: Request<'discardDraft'>, meta: Meta): Done {
-    return this.#run(policyId, { type: 'DiscardDraft' }, meta, 'policies:write');
+  discardDraft({ policyId, hash }: Request<'discardDraft'>, meta: Meta): Done {
+    return this.#run(policyId, { type: 'DiscardDraft', hash }, meta, 'policies:write');
   }
 
   requestReview({ policyId, comment }: Request<'requestReview'>, meta: Meta): Done {

@@ -25,6 +25,9 @@ export const draftPolicyRequest = z
       ),
   })
   .meta({ id: 'DraftPolicy' });
+export const discardDraftQuery = z.strictObject({
+  hash: sha256.optional().describe('Of the draft that was read: refused where it is another one by now.'),
+});
 export const reviewRequest = z
   .strictObject({ comment: text.max(2_000).nullable().default(null) })
   .meta({ id: 'RequestPolicyReview' });

@@ -15,7 +15,11 @@ export const draftPolicy = defineCommand(
   z.strictObject({ ...http.draftPolicyRequest.shape, policyId: policyId.optional() }),
   http.policyRef,
 );
-export const discardDraft = defineCommand('kf.svc.policy.discard-draft', z.strictObject({ policyId }), empty);
+export const discardDraft = defineCommand(
+  'kf.svc.policy.discard-draft',
+  z.strictObject({ ...http.discardDraftQuery.shape, policyId }),
+  empty,
+);
 export const requestReview = defineCommand(
   'kf.svc.policy.request-review',
   z.strictObject({ ...http.reviewRequest.shape, policyId }),

@@ -16,6 +16,8 @@ export interface DraftPolicy {
 
 export interface DiscardDraft {
   readonly type: 'DiscardDraft';
+  /** Of the draft that was seen; whichever it is where this is absent. */
+  readonly hash?: string | undefined;
 }
 
 export interface RequestReview {

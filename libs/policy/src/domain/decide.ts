@@ -1,6 +1,7 @@
 import { type Decider, KeyfleetError } from '@keyfleet/kernel';
 import type {
   AssignPolicy,
+  DiscardDraft,
   DraftPolicy,
   PolicyCommand,
   PublishPolicy,
@@ -51,8 +52,9 @@ function draftOf({ draft }: LivePolicy): PolicyDraft {
   return draft;
 }
 
-function discard(state: LivePolicy): readonly PolicyFact[] {
-  const { draft } = draftOf(state);
+function discard({ hash: seen }: DiscardDraft, state: LivePolicy): readonly PolicyFact[] {
+  const { draft, hash } = draftOf(state);
+  if (seen !== undefined && seen !== hash) throw anotherDraft();
   return [{ type: 'PolicyDraftDiscarded', v: 1, data: { policyId: state.policyId, draft } }];
 }
 
@@ -142,7 +144,7 @@ function byService({ type }: PolicyCommand): boolean {
 function decideLive(command: Exclude<PolicyCommand, DraftPolicy>, state: LivePolicy): readonly PolicyFact[] {
   switch (command.type) {
     case 'DiscardDraft':
-      return discard(state);
+      return discard(command, state);
     case 'RequestReview':
       return requestReview(command, state);
     case 'ReviewPolicy':

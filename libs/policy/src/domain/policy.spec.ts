@@ -121,6 +121,14 @@ describe('a draft that says what it replaces', () => {
       .thenNothing();
   });
 
+  it('repro-lost-draft: is not discarded by whoever saw another one', () => {
+    given(drafted).when({ type: 'DiscardDraft', hash }).then(discarded);
+    given(drafted).when({ type: 'DiscardDraft', hash: otherHash }).thenRefused('resource.conflict');
+    given(...first, secondDraft)
+      .when({ type: 'DiscardDraft', hash })
+      .thenRefused('resource.conflict');
+  });
+
   it('begins a policy where it replaces nothing', () => {
     given()
       .when({ ...draft, replaces: null })

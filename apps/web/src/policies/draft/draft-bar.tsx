@@ -27,7 +27,8 @@ export function DraftBar({
     save.reset();
     choice();
   };
-  const discard = usePolicyWrite<void>(org, () => ['DELETE', `/${policy.id}/draft`]);
+  // The draft on screen and no other: somebody may just have saved one.
+  const discard = usePolicyWrite<void>(org, () => ['DELETE', `/${policy.id}/draft?hash=${draft.replaces}`]);
   useBlocker({
     shouldBlockFn: () =>
       draft.dirty && !window.confirm('The draft has changes that are not saved. Leave them behind?'),
@@ -40,7 +41,12 @@ export function DraftBar({
         <Saved policy={policy} dirty={draft.dirty} />
         <Group gap="xs">
           {policy.draft && policy.published && (
-            <Button variant="subtle" loading={discard.isPending} onClick={() => discard.mutate()}>
+            <Button
+              variant="subtle"
+              disabled={draft.foreign}
+              loading={discard.isPending}
+              onClick={() => discard.mutate()}
+            >
               Discard the draft
             </Button>
           )}
