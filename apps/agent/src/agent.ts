@@ -90,6 +90,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
       stopRenewal();
       await api.close();
       await maintenance.close();
+      await writeHeld(agent, logger);
       await link.close();
       await agent.close();
       await operations.close();
@@ -122,6 +123,17 @@ async function openVault(agent: AgentVault, directory: string, logger: Logger): 
     // What it serves does not wait for a disk that is full; the next start tells it.
     if (!isKeyfleetError(error, 'vault.degraded')) throw error;
     logger.warn({ code: error.code }, 'Whether the vault is sealed could not be put on record');
+  }
+}
+
+/** Whoever makes room on a full disk and restarts at once must find the lines of what was served meanwhile. */
+async function writeHeld({ parts: { trail } }: AgentVault, logger: Logger): Promise<void> {
+  try {
+    await trail.recover();
+  } catch (err) {
+    const lines = trail.heldLines;
+    if (lines > 0)
+      logger.error({ err, lines }, 'The disk still refuses: audit lines of what was served are lost');
   }
 }
 

@@ -4,6 +4,7 @@ import { isUnexpected, type Logger, type Metrics, toProblem } from '@keyfleet/pl
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { AgentVault } from '../vault/create.js';
 import { createAuthenticate } from './authenticate.js';
+import { Connections } from './connections.js';
 import { secretRoutes } from './secrets.routes.js';
 import { vaultRoutes } from './vault.routes.js';
 import './context.js';
@@ -25,12 +26,17 @@ export interface Api {
   readonly url: string;
   /** For a certificate that was renewed; connections that are open stay as they are. */
   useCertificate(tls: ApiOptions['tls']): void;
+  /** Requests under way may end for five seconds; then their connections are cut. */
   close(): Promise<void>;
 }
+
+/** Far below what a whole process has for its end: what the agent keeps comes after its slowest client. */
+const CLOSE_MS = 5_000;
 
 /** The agent's API on a port of its own, TLS 1.3 only. Resolves once it listens. */
 export async function startApi(options: ApiOptions): Promise<Api> {
   const app = createApp(options);
+  const connections = new Connections(app.server);
   const address = await app.listen({ host: options.host, port: options.port });
   const { port } = new URL(address);
   const host = options.host.includes(':') ? `[${options.host}]` : options.host;
@@ -42,7 +48,10 @@ export async function startApi(options: ApiOptions): Promise<Api> {
         key: privateKey,
         minVersion: 'TLSv1.3',
       }),
-    close: () => app.close(),
+    close: async () => {
+      const ceiling = setTimeout(() => connections.cut(), CLOSE_MS);
+      await app.close().finally(() => clearTimeout(ceiling));
+    },
   };
 }
 
