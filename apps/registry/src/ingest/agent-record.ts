@@ -10,9 +10,10 @@ export interface Move {
   readonly prev: string;
   /** After a gap nothing from entry `from` on was stored anywhere; after a fork another past of it may be. */
   readonly by: 'fork' | 'gap';
-  /** RFC 3339, when the store recorded it. */
-  readonly recordedAt: string;
 }
+
+/** For so long the beginnings of epochs are remembered. */
+export const EPOCHS_COUNTED_MS = 3_600_000;
 
 /** What ingest has to know of an agent: the fold of its stream. */
 export interface AgentRecord {
@@ -24,6 +25,8 @@ export interface AgentRecord {
   readonly epoch: number;
   readonly prev: string;
   readonly moves: readonly Move[];
+  /** When epochs began, however they did, in milliseconds since the Unix epoch: those of the hour before the newest of them. */
+  readonly begun: readonly number[];
   /** Revision of `agent-<id>` this was folded up to. */
   readonly revision: bigint;
 }
@@ -40,22 +43,21 @@ export function foldAgent(record: AgentRecord | null, event: RecordedEvent): Age
     case 'AgentRevoked':
       return { ...record, revision, revoked: true };
     case 'AgentEpochStarted':
-      return startEpoch({ ...record, revision }, data['epoch'] as number, data['prev'] as string);
+      return startEpoch({ ...record, revision }, event);
     case 'AgentJournalForked':
       return moved(
-        { ...record, revision },
+        { ...record, revision, begun: begun(record, event) },
         {
           epoch: data['epoch'] as number,
           from: data['forkedAt'] as number,
           to: data['newEpoch'] as number,
           prev: data['prev'] as string,
           by: 'fork',
-          recordedAt: event.recordedAt,
         },
       );
     case 'JournalGapFound':
       return moved(
-        { ...record, revision },
+        { ...record, revision, begun: begun(record, event) },
         {
           epoch: data['epoch'] as number,
           from: (data['to'] as number) + 1,
@@ -63,7 +65,6 @@ export function foldAgent(record: AgentRecord | null, event: RecordedEvent): Age
           // The epoch's start is the next event of the same append and says it.
           prev: GENESIS_HASH,
           by: 'gap',
-          recordedAt: event.recordedAt,
         },
       );
     default:
@@ -82,13 +83,22 @@ function enrolled(record: AgentRecord | null, event: RecordedEvent, data: Data):
     epoch: 1,
     prev: GENESIS_HASH,
     moves: [],
+    begun: [],
     revision: event.revision,
   };
 }
 
-function startEpoch(record: AgentRecord, epoch: number, prev: string): AgentRecord {
+/** The one a gap leads to was counted with it; any other was adopted from an agent that had it before a restore. */
+function startEpoch(record: AgentRecord, event: RecordedEvent): AgentRecord {
+  const { epoch, prev } = event.data as { readonly epoch: number; readonly prev: string };
   const moves = record.moves.map((move) => (move.to === epoch ? { ...move, prev } : move));
-  return { ...record, epoch, prev, moves };
+  const started = { ...record, epoch, prev, moves };
+  return epoch === record.epoch ? started : { ...started, begun: begun(record, event) };
+}
+
+function begun(record: AgentRecord, { recordedAt }: RecordedEvent): readonly number[] {
+  const at = Date.parse(recordedAt);
+  return [...record.begun.filter((before) => before > at - EPOCHS_COUNTED_MS), at];
 }
 
 function moved(record: AgentRecord, move: Move): AgentRecord {

@@ -3,7 +3,7 @@ import { AgentEpochStarted, AgentJournalForked, JournalGapFound, make } from '@k
 import type { NewEvent } from '@keyfleet/event-store';
 import { type Clock, type DomainEvent, toTimestamp } from '@keyfleet/kernel';
 import { deriveId } from '@keyfleet/platform';
-import type { AgentRecord, Move } from './agent-record.js';
+import { type AgentRecord, EPOCHS_COUNTED_MS, type Move } from './agent-record.js';
 import type { AgentDirectory } from './agents.js';
 import { endsAt, type JournalHead, type Journals } from './journals.js';
 
@@ -17,8 +17,6 @@ export interface EpochsOptions {
   readonly movesPerHour?: number;
 }
 
-const HOUR_MS = 3_600_000;
-
 type Fork = Extract<JournalReply, { forkedAt: number }>;
 
 /** Entry `forkedAt` of an epoch is nowhere; it was looked for while the newest epoch ended at `head`. */
@@ -27,6 +25,9 @@ export interface FoundFork {
   readonly forkedAt: number;
   readonly head: JournalHead;
 }
+
+/** `later` for an agent that had too many of late; undefined where somebody else changed it meanwhile: look again. */
+type NotBegun = 'later' | undefined;
 
 /** Entries `from` to `to` of an epoch that nobody has any more; `to` below `from` where their number is not known. */
 export interface Gap {
@@ -38,7 +39,8 @@ export interface Gap {
 /**
  * Begins new epochs, where a journal and the store have come apart. Each beginning is one append to the agent's stream,
  * while the epoch before ends where it ended when that was found out; and entries are appended only while the agent's
- * stream says that their epoch is the newest. So nothing lands in an epoch that has ended, however late.
+ * stream says that their epoch is the newest. So nothing lands in an epoch that has ended, however late. However one
+ * begins, there are so many for an agent within an hour: whoever has its key shall not make its stream grow for ever.
  */
 export class Epochs {
   readonly #options: EpochsOptions;
@@ -47,43 +49,36 @@ export class Epochs {
     this.#options = options;
   }
 
-  tooMany(record: AgentRecord): boolean {
-    const since = this.#options.clock.now() - HOUR_MS;
-    const recent = record.moves.filter((move) => Date.parse(move.recordedAt) > since);
-    return recent.length >= (this.#options.movesPerHour ?? 20);
-  }
-
-  /** Undefined where somebody else changed the agent meanwhile: look again. */
-  async fork(record: AgentRecord, found: FoundFork): Promise<Fork | undefined> {
+  /** Repeats the newest one where it is the same and was not heard of. */
+  async fork(record: AgentRecord, found: FoundFork): Promise<Fork | NotBegun> {
     const { epoch, forkedAt, head } = found;
     const repeated = await this.unusedMove(record, epoch);
     if (repeated?.from === forkedAt) return { forkedAt, epoch: repeated.to, prev: repeated.prev };
     const prev = lastHash(record, head);
     const newEpoch = Math.max(record.epoch, epoch) + 1;
     const data = { agentId: record.agentId, epoch, forkedAt, newEpoch, prev };
-    const done = await this.#append(record, head, [make(AgentJournalForked, data)]);
-    return done ? { forkedAt, epoch: newEpoch, prev } : undefined;
+    const begun = await this.#begin(record, head, [make(AgentJournalForked, data)]);
+    return begun === 'begun' ? { forkedAt, epoch: newEpoch, prev } : begun;
   }
 
-  /** Undefined where somebody else changed the agent meanwhile: look again. */
   async gap(
     record: AgentRecord,
     head: JournalHead,
     gap: Gap,
-  ): Promise<{ epoch: number; prev: string } | undefined> {
+  ): Promise<{ epoch: number; prev: string } | NotBegun> {
     const { agentId } = record;
     const prev = lastHash(record, head);
     const newEpoch = Math.max(record.epoch, gap.epoch) + 1;
-    const done = await this.#append(record, head, [
+    const begun = await this.#begin(record, head, [
       make(JournalGapFound, { agentId, ...gap, newEpoch }),
       make(AgentEpochStarted, { agentId, epoch: newEpoch, prev }),
     ]);
-    return done ? { epoch: newEpoch, prev } : undefined;
+    return begun === 'begun' ? { epoch: newEpoch, prev } : begun;
   }
 
   /** After a restore: the store has everything up to the beginning of an epoch it did not know of any more. */
   adopt(record: AgentRecord, head: JournalHead, { epoch, prev }: { epoch: number; prev: string }) {
-    return this.#append(record, head, [make(AgentEpochStarted, { agentId: record.agentId, epoch, prev })]);
+    return this.#begin(record, head, [make(AgentEpochStarted, { agentId: record.agentId, epoch, prev })]);
   }
 
   /** The newest move, where it came from this epoch and nothing was written after it: its announcement got lost. */
@@ -94,15 +89,21 @@ export class Epochs {
     return head.seq === 0 ? move : undefined;
   }
 
-  #append(record: AgentRecord, head: JournalHead, facts: readonly DomainEvent[]): Promise<boolean> {
-    const { agents, clock, actor } = this.#options;
+  async #begin(
+    record: AgentRecord,
+    head: JournalHead,
+    facts: readonly DomainEvent[],
+  ): Promise<'begun' | NotBegun> {
+    const { agents, clock, actor, movesPerHour = 20 } = this.#options;
+    const since = clock.now() - EPOCHS_COUNTED_MS;
+    if (record.begun.filter((before) => before > since).length >= movesPerHour) return 'later';
     const at = toTimestamp(clock.now());
     const events = facts.map((fact, index): NewEvent => {
       // The same finding at the same revision is the same event, whoever makes it.
       const id = deriveId('evt', record.agentId, `${record.revision}`, fact.type, `${index}`);
       return { ...fact, id, metadata: { orgId: record.orgId, actor, at } };
     });
-    return agents.record(record, events, endsAt(record, head));
+    return (await agents.record(record, events, endsAt(record, head))) ? 'begun' : undefined;
   }
 }
 

@@ -135,6 +135,17 @@ describe('a rolled-back disk', () => {
     plane.clock.advance(3_700_000);
     expect(await send()).toMatchObject({ epoch: 4 });
   });
+
+  it('and did not hear of the last fork it may have is told it again', async () => {
+    plane = startPlane({ movesPerHour: 1 });
+    agent = await new ModelAgent().enrol(plane.store);
+    agent.recordMany(1);
+    await send();
+    rollBack(0, 1);
+    const fork = await send();
+    expect(fork).toMatchObject({ epoch: 2 });
+    expect(await send()).toEqual(fork);
+  });
 });
 
 describe('a replica that is held up between comparing and appending', () => {

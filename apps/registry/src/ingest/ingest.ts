@@ -156,9 +156,9 @@ export class Ingest {
     if (placement.kind === 'append') return this.#append(batch, placement);
     if (placement.kind === 'stored') return stored('repeated', epoch, entries.at(-1) as PlacedEntry);
     if (placement.kind === 'behind') return behind(epoch, placement.head);
-    if (epochs.tooMany(record)) return busy(TOO_MANY_FORKS_MS * (0.5 + Math.random()));
     const forkedAt = (entries[placement.index] as PlacedEntry).seq;
     const fork = await epochs.fork(record, { epoch, forkedAt, head: placement.head });
+    if (fork === 'later') return busy(TOO_MANY_FORKS_MS * (0.5 + Math.random()));
     if (fork) this.#metrics.newEpoch('fork');
     return fork && { outcome: 'forked', reply: fork };
   }

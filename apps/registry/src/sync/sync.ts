@@ -132,7 +132,8 @@ export class Sync {
     const begins = request.oldestSeq === 1 || seq === 0;
     const prev = seq === 0 ? hash : request.oldestPrev;
     if (begins && prev !== null && prev === head.hash) {
-      if (!(await epochs.adopt(record, head, { epoch, prev }))) return undefined;
+      const begun = await epochs.adopt(record, head, { epoch, prev });
+      if (begun !== 'begun') return begun;
       return { epoch, watermark: { seq: 0, hash: prev }, prev, rechainFrom: null };
     }
     return this.#afterGap({ record, request, head }, { epoch, from: 1, to: oldestOf(request) - 1 });
@@ -142,9 +143,8 @@ export class Sync {
     { record, request, head }: { record: AgentRecord; request: SyncRequest; head: JournalHead },
     gap: { epoch: number; from: number; to: number },
   ): Promise<Place | 'later' | undefined> {
-    if (this.#options.epochs.tooMany(record)) return 'later';
     const started = await this.#options.epochs.gap(record, head, gap);
-    if (!started) return undefined;
+    if (!started || started === 'later') return started;
     this.#options.metrics?.newEpoch('gap');
     const { epoch, prev } = started;
     return { epoch, watermark: { seq: 0, hash: prev }, prev, rechainFrom: oldestOf(request) };
