@@ -4,6 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Caller } from '../access/caller.js';
 import type { Action } from '../audit/entry.js';
+import { isStranger } from '../audit/strangers.js';
 import type { Trail } from '../audit/trail.js';
 
 declare module 'fastify' {
@@ -30,22 +31,40 @@ export function assertNotReserved(path: string): void {
     });
 }
 
+export interface Asked {
+  readonly action: Action;
+  readonly path: string | null;
+}
+
+/**
+ * For `onRequest`: refuses strangers, on record, before a byte of their body is read. Of what they ask for nothing but
+ * its form is looked at.
+ */
+export function refuseStrangers(trail: Trail, askedOf: (request: FastifyRequest) => Asked) {
+  return async (request: FastifyRequest): Promise<void> => {
+    if (isStranger(request.caller)) await refuse(trail, request.caller, askedOf(request));
+  };
+}
+
+async function refuse(trail: Trail, caller: Caller, { action, path }: Asked): Promise<never> {
+  const error = new KeyfleetError('auth.required');
+  const named = path !== null && isSecretPath(path) ? path : null;
+  await trail.failed({ caller, action, path: named }, error);
+  throw error;
+}
+
 /** The path of the secret asked for; a bad one is refused on record, and of strangers nothing else is looked at. */
 export async function secretPathOf(
-  request: FastifyRequest,
+  { caller }: FastifyRequest,
   trail: Trail,
   asked: { readonly action: Action; readonly path: string },
 ): Promise<string> {
-  const { caller } = request;
-  const fits = isSecretPath(asked.path);
-  if (fits && caller.credential === 'known') return asked.path;
-  const error =
-    caller.credential === 'known'
-      ? new KeyfleetError('request.invalid', {
-          errors: [{ pointer: 'path', message: 'must be a path such as team/app/db-password' }],
-        })
-      : new KeyfleetError('auth.required');
-  await trail.failed({ caller, action: asked.action, path: fits ? asked.path : null }, error);
+  if (isStranger(caller)) return refuse(trail, caller, asked);
+  if (isSecretPath(asked.path)) return asked.path;
+  const error = new KeyfleetError('request.invalid', {
+    errors: [{ pointer: 'path', message: 'must be a path such as team/app/db-password' }],
+  });
+  await trail.failed({ caller, action: asked.action, path: null }, error);
   throw error;
 }
 

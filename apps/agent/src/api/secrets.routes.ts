@@ -14,6 +14,7 @@ import {
   expectedVersionOf,
   fromCursor,
   limit,
+  refuseStrangers,
   secretPathOf,
   toCursor,
 } from './context.js';
@@ -56,11 +57,13 @@ const rollbackRequest = z.strictObject({
   expectedVersion: z.int().min(1).optional(),
 });
 
-type Wildcard = FastifyRequest<{ Params: { '*': string } }>;
+/** Whatever comes after `/secrets/`. */
+function pathOf(request: FastifyRequest): string {
+  return (request.params as { readonly '*': string })['*'];
+}
 
 /** Splits `team/app/value` into the secret and what is asked of it. */
-function split(request: Wildcard, operations: readonly string[]): { path: string; operation: string } {
-  const whole = request.params['*'];
+function split(whole: string, operations: readonly string[]): { path: string; operation: string } {
   const slash = whole.lastIndexOf('/');
   const last = whole.slice(slash + 1);
   return slash > 0 && operations.includes(last)
@@ -92,16 +95,17 @@ export function secretRoutes(app: FastifyInstance, api: SecretsApi): void {
     return { items: page.map(metadata), nextCursor: toCursor(last) };
   });
 
-  app.get('/secrets/*', async (request: Wildcard, reply) => {
-    const { path, operation } = split(request, ['value', 'versions']);
+  app.get('/secrets/*', async (request, reply) => {
+    const { path, operation } = split(pathOf(request), ['value', 'versions']);
     if (operation === 'value') return sendValue(api, request, reply, path);
     if (operation === 'versions') return listVersions(api, request, path);
     const asked = await secretPathOf(request, trail, { action: 'metadata', path });
     return answer(reply, await vault.metadata(request.caller, asked));
   });
 
-  app.put('/secrets/*', { bodyLimit: 1_600_000 }, async (request: Wildcard, reply) => {
-    const path = await secretPathOf(request, trail, { action: 'create', path: request.params['*'] });
+  const create = refuseStrangers(trail, (request) => ({ action: 'create', path: pathOf(request) }));
+  app.put('/secrets/*', { bodyLimit: 1_600_000, onRequest: create }, async (request, reply) => {
+    const path = await secretPathOf(request, trail, { action: 'create', path: pathOf(request) });
     assertNotReserved(path);
     const raw = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
     try {
@@ -111,22 +115,30 @@ export function secretRoutes(app: FastifyInstance, api: SecretsApi): void {
     }
   });
 
-  app.delete('/secrets/*', async (request: Wildcard, reply) => {
-    const path = await secretPathOf(request, trail, { action: 'delete', path: request.params['*'] });
+  const remove = refuseStrangers(trail, (request) => ({ action: 'delete', path: pathOf(request) }));
+  app.delete('/secrets/*', { onRequest: remove }, async (request, reply) => {
+    const path = await secretPathOf(request, trail, { action: 'delete', path: pathOf(request) });
     await vault.remove(request.caller, path, expectedVersionOf(request));
     return reply.code(204).send();
   });
 
-  app.post('/secrets/*', async (request: Wildcard, reply) => {
-    const { path, operation } = split(request, ['rotate', 'rollback']);
-    if (operation !== 'rotate' && operation !== 'rollback')
-      throw new KeyfleetError('request.unknown-operation');
-    const asked = await secretPathOf(request, trail, { action: operation, path });
+  const change = refuseStrangers(trail, changeOf);
+  app.post('/secrets/*', { onRequest: change }, async (request, reply) => {
+    const asked = changeOf(request);
+    const path = await secretPathOf(request, trail, asked);
     const { caller } = request;
-    if (operation === 'rotate')
-      return answer(reply, await vault.rotate(caller, { path: asked, ...bodyOf(request, rotateRequest) }));
-    return answer(reply, await vault.rollback(caller, { path: asked, ...bodyOf(request, rollbackRequest) }));
+    if (asked.action === 'rotate')
+      return answer(reply, await vault.rotate(caller, { path, ...bodyOf(request, rotateRequest) }));
+    return answer(reply, await vault.rollback(caller, { path, ...bodyOf(request, rollbackRequest) }));
   });
+}
+
+/** Throws where it is no operation there is. */
+function changeOf(request: FastifyRequest): { action: 'rotate' | 'rollback'; path: string } {
+  const { path, operation } = split(pathOf(request), ['rotate', 'rollback']);
+  if (operation !== 'rotate' && operation !== 'rollback')
+    throw new KeyfleetError('request.unknown-operation');
+  return { action: operation, path };
 }
 
 async function put(

@@ -1,5 +1,5 @@
 import type { AgentStatus } from '@keyfleet/contracts/http';
-import type { Clock } from '@keyfleet/kernel';
+import { type Clock, KeyfleetError } from '@keyfleet/kernel';
 import { isUnexpected, type Logger, type Metrics, toProblem } from '@keyfleet/platform';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { AgentVault } from '../vault/create.js';
@@ -18,6 +18,8 @@ export interface ApiOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
+  /** Open at once; one more is closed before anything is read of it. 1,000 where not given. */
+  readonly maxConnections?: number;
   /** PEM. */
   readonly tls: { readonly certificate: string; readonly privateKey: string };
 }
@@ -32,6 +34,9 @@ export interface Api {
 
 /** Far below what a whole process has for its end: what the agent keeps comes after its slowest client. */
 const CLOSE_MS = 5_000;
+const MAX_CONNECTIONS = 1_000;
+/** Who opens a connection and says nothing keeps it this long at most. */
+const HANDSHAKE_MS = 10_000;
 
 /** The agent's API on a port of its own, TLS 1.3 only. Resolves once it listens. */
 export async function startApi(options: ApiOptions): Promise<Api> {
@@ -58,7 +63,12 @@ export async function startApi(options: ApiOptions): Promise<Api> {
 function createApp(options: ApiOptions): FastifyInstance {
   const { agent, clock, tls } = options;
   const app = Fastify({
-    https: { cert: tls.certificate, key: tls.privateKey, minVersion: 'TLSv1.3' },
+    https: {
+      cert: tls.certificate,
+      key: tls.privateKey,
+      minVersion: 'TLSv1.3',
+      handshakeTimeout: HANDSHAKE_MS,
+    },
     bodyLimit: 64 * 1024,
     requestTimeout: 30_000,
     connectionTimeout: 60_000,
@@ -68,6 +78,7 @@ function createApp(options: ApiOptions): FastifyInstance {
     routerOptions: { maxParamLength: 2_048, caseSensitive: true, ignoreTrailingSlash: false },
     frameworkErrors: (error, request, reply) => sendProblem(options, error, request, reply as FastifyReply),
   }) as unknown as FastifyInstance;
+  app.server.maxConnections = options.maxConnections ?? MAX_CONNECTIONS;
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) =>
     done(null, body),
@@ -76,6 +87,8 @@ function createApp(options: ApiOptions): FastifyInstance {
   const authenticate = createAuthenticate(agent.parts.storage, clock);
   app.addHook('onRequest', async (request) => {
     request.caller = await authenticate(request);
+    // Before its body is read, which would be read for nothing.
+    if (request.is404) throw new KeyfleetError('request.unknown-operation');
   });
   measure(app, options);
   app.setErrorHandler((error, request, reply) => sendProblem(options, error, request, reply));

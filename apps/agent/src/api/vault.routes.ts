@@ -8,7 +8,7 @@ import type { Operation } from '../audit/classes.js';
 import { onRecord } from '../vault/authorise.js';
 import type { AgentVault } from '../vault/create.js';
 import { linesAllowed } from '../vault/lines-allowed.js';
-import { cursor, fromCursor, limit, toCursor } from './context.js';
+import { cursor, fromCursor, limit, refuseStrangers, toCursor } from './context.js';
 
 const auditQuery = z.strictObject({
   from: timestamp.optional(),
@@ -59,7 +59,8 @@ export function vaultRoutes(app: FastifyInstance, { agent, status }: VaultApi): 
     });
   });
 
-  app.post('/keys/rotate', async (request, reply) => {
+  const keys = refuseStrangers(trail, () => ({ action: 'keys', path: null }));
+  app.post('/keys/rotate', { onRequest: keys }, async (request, reply) => {
     const keyVersion = await agent.rotation.rotate(request.caller);
     return reply.code(202).send({ keyVersion });
   });
@@ -67,6 +68,7 @@ export function vaultRoutes(app: FastifyInstance, { agent, status }: VaultApi): 
   app.route({
     method: ['GET', 'POST'],
     url: '/backups',
+    onRequest: refuseStrangers(trail, () => ({ action: 'backup', path: null })),
     handler: async ({ caller }) => {
       return onRecord(agent.parts, { caller, action: 'backup', path: null }, async () => {
         throw new KeyfleetError('request.unknown-operation', {
