@@ -85,6 +85,21 @@ describe('a policy that is set aside', () => {
     expect(await read()).toBe('auth.forbidden');
   });
 
+  it('F11: that ended while the agent was down keeps no agent from starting on a disk that refuses', async () => {
+    await setAside(30);
+    fixture.clock.advance(45 * MINUTE);
+    await fixture.restart();
+    const { handle } = fixture.agent.database;
+    handle.pragma('query_only = 1');
+    await keeper().open({ ...fixture.identity, commandKeys: [authority.key] });
+    expect(await read()).toBe('auth.forbidden');
+    expect(told()).toHaveLength(1);
+    handle.pragma('query_only = 0');
+    await keeper().tick();
+    expect(told().map(([type]) => type)).toEqual(['PolicyBypassed', 'PolicyBypassEnded']);
+    await fixture.agent.parts.trail.recover();
+  });
+
   it('that ended while the agent was down is told at its start', async () => {
     await setAside(30);
     fixture.clock.advance(45 * MINUTE);

@@ -215,13 +215,18 @@ export class PolicyKeeper {
     await this.#turn;
   }
 
+  /** On record, that is: over it is by itself. A disk that refuses is asked again with the next tick. */
   async #expire(): Promise<void> {
     const now = this.#options.clock.now();
-    const auditSeq = (await this.#options.auditSeq?.()) ?? 0;
-    await this.#change((state) =>
-      isBypassed(state.bypass, now) ? undefined : endBypass(state, { now, auditSeq, by: 'expired' }),
-    );
-    this.#logger.info({}, 'The time for which the policy was set aside is over.');
+    try {
+      const auditSeq = (await this.#options.auditSeq?.()) ?? 0;
+      await this.#change((state) =>
+        isBypassed(state.bypass, now) ? undefined : endBypass(state, { now, auditSeq, by: 'expired' }),
+      );
+      this.#logger.info({}, 'The time for which the policy was set aside is over.');
+    } catch (error) {
+      if (!isKeyfleetError(error, 'vault.degraded')) throw error;
+    }
   }
 
   /** The highest this agent ever decided by. */
