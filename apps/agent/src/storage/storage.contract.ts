@@ -380,6 +380,16 @@ export function describeStorage(kind: string, make: () => Promise<StorageSubject
         await apply({ reported: { minute: at(0), parts: 1, rows: [usage({}, 2)] } });
         expect(await storage().oldestUsage(at(999))).toBeUndefined();
       });
+
+      it('knows on how many days of a time there was something to report, until that is too old', async () => {
+        const day = (n: number) => `2026-01-0${n}T00:00:00.000Z`;
+        for (const minute of [day(1), '2026-01-01T23:59:00.000Z', day(3), day(4)])
+          await apply({ reported: { minute, parts: 1, rows: [] } });
+        expect(await storage().daysReported(day(1), day(4))).toBe(2);
+        expect(await storage().daysReported(day(2), day(5))).toBe(2);
+        await storage().retain({ before: day(3), lines: 99 });
+        expect(await storage().daysReported(day(1), day(5))).toBe(2);
+      });
     });
   });
 }
