@@ -25,6 +25,7 @@ import { may } from '../identity/may.js';
 import type { AgentAuthority, AgentCredentials } from './agent-authority.js';
 import type { EnrolmentSecrets } from './enrolment-secrets.js';
 import { type IdentityParts, identityOf } from './identity-answer.js';
+import { recordRenewal, refuseTooMany } from './recorded-renewal.js';
 
 type EnrolRequest = z.output<typeof enrolAgent.request>;
 
@@ -75,6 +76,7 @@ export class Enrolment {
     const labels = labelsOf(request, token);
     const known = await load(this.#parts.store, agent, agentStream(agentId));
     refuseForeignKey(known.state, request.nkey, token);
+    refuseTooMany(known.events, this.#parts.clock.now());
     // Before anything is written: a request for a bad certificate must not cost a use of the token.
     const { orgId, tokenId } = token;
     const { nkey, csr } = request;
@@ -90,10 +92,11 @@ export class Enrolment {
     });
     const registered = await this.#register({ request, token, labels, issued, agentId, meta: asAgent });
     // Registered before with this token and key: its answer was lost, and it gets another certificate.
+    const { events } = known;
     const handled =
       registered.events.length > 0
         ? registered
-        : await this.#reissue({ orgId, agentId, issued, meta: asAgent });
+        : await recordRenewal(this.#parts, { orgId, agentId, issued, by: 'https', meta: asAgent, events });
     return answer(await identityOf(this.#parts, { orgId, state: handled.state, issued }), handled);
   }
 
@@ -138,23 +141,6 @@ export class Enrolment {
         certificateExpiresAt: issued.expiresAt,
       },
       orgId: token.orgId,
-      meta,
-    });
-  }
-
-  #reissue(again: {
-    readonly orgId: string;
-    readonly agentId: string;
-    readonly issued: AgentCredentials;
-    readonly meta: CommandMeta;
-  }): Promise<Handled<Agent>> {
-    const { orgId, agentId, issued, meta } = again;
-    const { serial, expiresAt } = issued;
-    return handle(this.#parts, {
-      decider: agent,
-      stream: agentStream(agentId),
-      command: { type: 'RenewCertificate', serial, expiresAt, by: 'https' },
-      orgId,
       meta,
     });
   }

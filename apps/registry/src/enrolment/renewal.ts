@@ -1,5 +1,5 @@
 import { ConcurrencyLimit } from '@keyfleet/auth';
-import { answer, type HandlerParts, handle, load } from '@keyfleet/command-handling';
+import { answer, type HandlerParts, load } from '@keyfleet/command-handling';
 import { renewSigningInput } from '@keyfleet/contracts';
 import type { AgentIdentity, RenewRequest } from '@keyfleet/contracts/http';
 import type { CommandMeta } from '@keyfleet/contracts/messages';
@@ -11,6 +11,7 @@ import { agent, agentStream } from '@keyfleet/registry/domain';
 import type { AgentAuthority } from './agent-authority.js';
 import { type IdentityParts, identityOf } from './identity-answer.js';
 import type { Readoption } from './readoption.js';
+import { recordRenewal, refuseTooMany } from './recorded-renewal.js';
 import type { RenewalNonces } from './renewal-nonces.js';
 
 export interface RenewalParts extends HandlerParts, IdentityParts {
@@ -37,7 +38,10 @@ interface Renewing {
   readonly nonce?: string;
 }
 
-/** Another certificate for an agent that is known, or was before a restore, also when its last one ended weeks ago; never after revocation. */
+/**
+ * Another certificate for an agent that is known, or was before a restore, also when its last one ended weeks ago; never
+ * after revocation, and `rate.limited` for one that asks far more often than its credentials end.
+ */
 export class Renewal {
   readonly #parts: RenewalParts;
   readonly #limit: ConcurrencyLimit;
@@ -81,22 +85,18 @@ export class Renewal {
 
   async #renew(renewing: Renewing): Promise<CommandAnswer<AgentIdentity>> {
     const { agentId, csr, by, isCaller, nonce } = renewing;
-    const { state, orgId } = await load(this.#parts.store, agent, agentStream(agentId));
+    const { state, orgId, events } = await load(this.#parts.store, agent, agentStream(agentId));
     if (state.status === 'unknown' || orgId === null) throw new KeyfleetError('agent.unknown');
     const { nkey } = state;
     if (!isCaller({ orgId, nkey })) throw new KeyfleetError('agent.unknown');
     if (state.status === 'revoked') throw new KeyfleetError('agent.revoked');
+    refuseTooMany(events, this.#parts.clock.now());
     if (nonce !== undefined && !(await this.#parts.nonces.claim(agentId, nonce)))
       throw new KeyfleetError('agent.renewal-stale');
     const issued = await this.#parts.authority.issueAgentIdentity({ orgId, agentId, csr, nkey });
     // Revoked meanwhile, this refuses, and what was issued is never handed out.
-    const handled = await handle(this.#parts, {
-      decider: agent,
-      stream: agentStream(agentId),
-      command: { type: 'RenewCertificate', serial: issued.serial, expiresAt: issued.expiresAt, by },
-      orgId,
-      meta: { ...renewing.meta, actor: agentId },
-    });
+    const meta = { ...renewing.meta, actor: agentId };
+    const handled = await recordRenewal(this.#parts, { orgId, agentId, issued, by, meta, events });
     return answer(await identityOf(this.#parts, { orgId, state: handled.state, issued }), handled);
   }
 }
