@@ -62,9 +62,12 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   });
   const link = await startLink(linkHost(options, agent));
   const status = () => statusOf(options, agent, link);
-  const { port } = config.agent;
+  const { port, maxConnections } = config.agent;
   const certificate = await tls.certificate();
-  const api = await startApi({ agent, status, clock, logger, metrics, host, port, tls: certificate });
+  const api = await startApi({
+    ...{ agent, status, clock, logger, metrics },
+    ...{ host, port, maxConnections, tls: certificate },
+  });
   const stopRenewal = startRenewal({ tls, api, logger, served: certificate });
   watchVault(metrics, agent);
   watchLink(metrics, link);

@@ -18,6 +18,7 @@ describe('the configuration of an agent', () => {
         serverNames: [],
         labels: {},
         hashSecretNames: false,
+        maxConnections: 1_000,
         audit: { days: 365, lines: 2_000_000 },
       },
       operations: { host: '127.0.0.1', port: 0 },
@@ -36,6 +37,7 @@ describe('the configuration of an agent', () => {
       KEYFLEET_AGENT__HASH_SECRET_NAMES: 'true',
       KEYFLEET_AGENT__SERVER_NAMES: 'vault.example,10.0.0.5',
       KEYFLEET_AGENT__AUDIT__DAYS: '30',
+      KEYFLEET_AGENT__MAX_CONNECTIONS: '50',
       KEYFLEET_OPERATIONS__PORT: '9000',
       KEYFLEET_PARENT_WATCH: 'stdin',
     });
@@ -47,6 +49,7 @@ describe('the configuration of an agent', () => {
       hashSecretNames: true,
       serverNames: ['vault.example', '10.0.0.5'],
       audit: { days: 30 },
+      maxConnections: 50,
     });
     expect([config.operations.port, config.parentWatch]).toEqual([9_000, 'stdin']);
   });

@@ -30,6 +30,8 @@ export const agentConfig = z.strictObject({
     /** Names and addresses callers use beside the host and the agent's name; they go into its certificate. */
     serverNames: z.array(z.string().min(1).max(253)).max(32).default([]),
     labels: z.preprocess(toLabels, labels).default({}),
+    /** Open at once; what comes beyond is closed before its handshake. */
+    maxConnections: z.int().min(10).max(100_000).default(1_000),
     controlPlaneUrl: z.url({ protocol: /^https?$/ }).optional(),
     enrolmentTokenFile: z.string().min(1).optional(),
     /** Secret names never leave the agent; the control plane gets keyed hashes of them. */

@@ -18,8 +18,8 @@ export interface ApiOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
-  /** Open at once; one more is closed before anything is read of it. 1,000 where not given. */
-  readonly maxConnections?: number;
+  /** Open at once; one more is closed before anything is read of it. */
+  readonly maxConnections: number;
   /** PEM. */
   readonly tls: { readonly certificate: string; readonly privateKey: string };
 }
@@ -34,7 +34,6 @@ export interface Api {
 
 /** Far below what a whole process has for its end: what the agent keeps comes after its slowest client. */
 const CLOSE_MS = 5_000;
-const MAX_CONNECTIONS = 1_000;
 /** Who opens a connection and says nothing keeps it this long at most. */
 const HANDSHAKE_MS = 10_000;
 
@@ -78,7 +77,7 @@ function createApp(options: ApiOptions): FastifyInstance {
     routerOptions: { maxParamLength: 2_048, caseSensitive: true, ignoreTrailingSlash: false },
     frameworkErrors: (error, request, reply) => sendProblem(options, error, request, reply as FastifyReply),
   }) as unknown as FastifyInstance;
-  app.server.maxConnections = options.maxConnections ?? MAX_CONNECTIONS;
+  app.server.maxConnections = options.maxConnections;
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) =>
     done(null, body),
