@@ -98,9 +98,10 @@ export class Epochs {
     const since = clock.now() - EPOCHS_COUNTED_MS;
     if (record.begun.filter((before) => before > since).length >= movesPerHour) return 'later';
     const at = toTimestamp(clock.now());
+    // The same finding at the same revision is the same event, whoever makes it; another finding there is none of it.
+    const finding = JSON.stringify(facts.map(({ data }) => data));
     const events = facts.map((fact, index): NewEvent => {
-      // The same finding at the same revision is the same event, whoever makes it.
-      const id = deriveId('evt', record.agentId, `${record.revision}`, fact.type, `${index}`);
+      const id = deriveId('evt', record.agentId, `${record.revision}`, fact.type, `${index}`, finding);
       return { ...fact, id, metadata: { orgId: record.orgId, actor, at } };
     });
     return (await agents.record(record, events, endsAt(record, head))) ? 'begun' : undefined;

@@ -118,6 +118,25 @@ describe('a rolled-back disk', () => {
     expect(await facts()).toHaveLength(1);
   });
 
+  it('repro-one-place-two-forks: F6: is not told of the fork another replica found at the same time on another image', async () => {
+    const real = agent.recordMany(6);
+    await send();
+    const replica = plane.replica();
+    // From here on it knows the agent as it is now, for half a second.
+    await replica.ingest.handle(agent.subject, agent.batch());
+    rollBack(4, 1);
+    expect(await send()).toMatchObject({ forkedAt: 5, epoch: 2 });
+    agent.entries = real.slice(0, 2);
+    agent.recordMany(1);
+    const further = { forkedAt: 3, epoch: 3 };
+    expect(await replica.ingest.handle(agent.subject, agent.batch())).toMatchObject(further);
+    expect(await send()).toMatchObject(further);
+    expect(await facts()).toMatchObject([
+      { data: { forkedAt: 5, newEpoch: 2 } },
+      { data: { forkedAt: 3, newEpoch: 3 } },
+    ]);
+  });
+
   it('that keeps happening is slowed down', async () => {
     plane = startPlane({ movesPerHour: 2 });
     agent = await new ModelAgent().enrol(plane.store);
