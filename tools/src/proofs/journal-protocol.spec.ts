@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as delay, setImmediate as soon } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { GENESIS_HASH, type JournalEntry, journalStream } from '@keyfleet/contracts';
+import { batchSigningInput, GENESIS_HASH, type JournalEntry, journalStream } from '@keyfleet/contracts';
 import { AgentEnrolled, make } from '@keyfleet/contracts/events';
 import { agentSubject } from '@keyfleet/contracts/messages';
 import { canonicalEntry, newNkeySeed, nkeySigner, sha256Hex } from '@keyfleet/crypto';
@@ -238,6 +238,16 @@ class World {
     await waitFor(() => this.#syncs > before, { what: 'a sync' });
   }
 
+  /** What is to be sent, as somebody sends it who is gone before the answer comes. */
+  sendUnheard(): Promise<object> {
+    const { agentId, plane, key } = this;
+    const entries = this.journal.pending({ entries: 100, bytes: 1e6 });
+    const { epoch, seq, hash } = entries.at(-1) as JournalEntry;
+    const signature = key.sign(batchSigningInput({ agentId, epoch, seq, hash }));
+    const batch = { v: 1, agentId, epoch, entries, signature };
+    return plane.ingest.handle(agentSubject(this, 'ev'), Buffer.from(JSON.stringify(batch)));
+  }
+
   async killAgent(): Promise<void> {
     this.#life?.abort();
     await this.#running;
@@ -428,6 +438,37 @@ describe('the two ends of the journal protocol', () => {
       { do: 'append', entries: 7 },
     ]);
     expect((await world.epochs()).map(({ length }) => length)).toEqual([40, 7]);
+  });
+
+  it.each([
+    { title: 'put back to 2', image: 2, entries: 1, epochs: [6, 0, 1] },
+    { title: 'put back to 2 that writes on', image: 2, entries: 4, epochs: [6, 0, 4] },
+    { title: 'as the store knows it', image: 6, entries: 1, epochs: [6, 0, 1] },
+  ])('repro-further-back: keep everything of a disk $title, after a fork it did not hear of', async (of) => {
+    const world = new World();
+    await world.enrol();
+    const images = new Map<number, unknown>();
+    for (const length of [2, 4, 6]) {
+      world.append(2);
+      await world.settle();
+      images.set(length, world.journal.image());
+    }
+    await world.killAgent();
+    world.journal.putBack(images.get(4));
+    world.append(1);
+    world.forgotten.add(world.recorded.at(-1) as string);
+    expect(await world.sendUnheard()).toMatchObject({ forkedAt: 5, epoch: 2 });
+    world.journal.putBack(images.get(of.image));
+    world.append(of.entries);
+    // Another replica, which knows of the fork.
+    await world.perform({ do: 'kill-registry' });
+    world.startAgent();
+    await world.settle();
+    await world.reconnect();
+    await world.settle();
+    await world.killAgent();
+    await world.check();
+    expect((await world.epochs()).map(({ length }) => length)).toEqual(of.epochs);
   });
 
   it('send again what a restored control plane has forgotten', async () => {
