@@ -62,9 +62,11 @@ async function record(row: Reported, command: AgentCommand, options: AgentFactsO
     const revision = events.at(-1)?.revision ?? NO_REVISION;
     const decided = agent.decide(command, fold(agent, events as unknown as readonly AgentEvent[]));
     if (decided.length === 0) return;
-    const made = decided.map((event: DomainEvent) =>
-      options.facts.make(event, { orgId: row.org_id, parts: [row.agent_id, String(revision)] }),
-    );
+    // What replicas make of the same beats at the same revision is one event; of other beats it is another.
+    const made = decided.map((event: DomainEvent) => {
+      const parts = [row.agent_id, String(revision), JSON.stringify(event.data)];
+      return options.facts.make(event, { orgId: row.org_id, parts });
+    });
     const result = await options.store.append(stream, expectation(revision), made);
     if (result.outcome === 'conflict') continue;
     for (const { type } of made) options.recorded(type, 1);
