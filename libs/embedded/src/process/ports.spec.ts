@@ -16,7 +16,13 @@ describe('a free port', () => {
       console.log(JSON.stringify(await Promise.all(Array.from({ length: 20 }, () => freePort()))))`;
     const { stdout, stderr } = spawnSync(
       process.execPath,
-      ['--import', join(process.cwd(), 'libs/testing/jest/register.mjs'), '--input-type=module', '-e', beside],
+      [
+        '--import',
+        join(process.cwd(), 'libs/testing/jest/register.mjs'),
+        '--input-type=module',
+        '-e',
+        beside,
+      ],
       { encoding: 'utf8' },
     );
     expect(stderr).toBe('');
