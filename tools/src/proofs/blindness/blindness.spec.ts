@@ -115,10 +115,12 @@ it('rules are read in test time: every duration shorter, and nothing else', () =
 
 /** The proof itself is `npm run proof:blindness`; this keeps it working, with one fault. */
 it('F5: every clock set by an hour pauses detection once, and no agent goes offline', async () => {
+  const said: string[] = [];
   const result = await proveBlindness({
     ...{ directory: temporaryDirectory('blindness'), factor: 5, agents: 2, lostMs: 0 },
     only: 'every clock',
-    say: () => {},
+    say: (line) => said.push(line),
   });
+  expect(said.filter((line) => line.includes('WRONG'))).toEqual([]);
   expect(result).toMatchObject({ held: true, offline: 0, pauses: 2 });
 }, 240_000);
