@@ -117,11 +117,11 @@ it('rules are read in test time: every duration shorter, and nothing else', () =
  * The proof itself is `npm run proof:blindness`; this keeps it working, with one fault. Slow enough that a busy machine's
  * own pauses are none of detection's; how soon a dead agent is found afterwards is for the proof to judge.
  */
-it('F5: every clock set by an hour pauses detection once, and no agent goes offline', async () => {
+it('F5: every clock set forward by an hour pauses detection once, and no agent goes offline', async () => {
   const said: string[] = [];
   const result = await proveBlindness({
     ...{ directory: temporaryDirectory('blindness'), factor: 3, agents: 2, lostMs: 0 },
-    only: 'every clock set back',
+    only: 'every clock set forward',
     say: (line) => said.push(line),
   });
   console.log(`a dead agent was found after ${result.foundDeadAfter.toFixed(1)} s`);
